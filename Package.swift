@@ -1,0 +1,90 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+func shared(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/Shared/\(name)", swiftSettings: settings)
+}
+
+func room(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(path)", swiftSettings: settings)
+}
+
+func daemon(_ name: String, _ driver: String) -> Target {
+    .executableTarget(
+        name: name, dependencies: [.byName(name: driver), "VirtDaemon"], path: "Sources/\(name)/Main",
+        swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
+}
+
+let libraries: [Target] = [
+    .target(name: "CLinux", path: "Sources/Shared/CLinux"),
+    .systemLibrary(
+        name: "CLibXML2", path: "Sources/Shared/CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+    .systemLibrary(
+        name: "CSystemd", path: "Sources/Shared/CSystemd", pkgConfig: "libsystemd",
+        providers: [.apt(["libsystemd-dev"])]),
+    .systemLibrary(
+        name: "CNetlink", path: "Sources/Shared/CNetlink", pkgConfig: "libnl-route-3.0",
+        providers: [.apt(["libnl-route-3-dev"])]),
+    shared("VirtCore", ["CLinux"]),
+    shared("VirtOS", ["CLinux", "VirtCore"]),
+    shared("VirtXML", ["CLibXML2", "VirtCore"]),
+    shared("VirtModel", ["VirtXML", "VirtCore"]),
+    shared("VirtWire", ["VirtCore"]),
+    shared("VirtRPC", ["VirtOS", "VirtWire", "VirtCore", "CSystemd"]),
+    shared("VirtDaemon", ["VirtRPC", "VirtOS", "VirtWire", "VirtCore", "CSystemd"]),
+]
+
+let base: [Target.Dependency] = ["VirtDaemon", "VirtRPC", "VirtOS", "VirtWire", "VirtCore"]
+let drivers: [Target] = [
+    room("QEMUMonitor", "virtqemud/QMP", ["VirtOS", "VirtCore"]),
+    room("QEMUCommand", "virtqemud/Command", ["QEMUMonitor", "VirtModel", "VirtCore"]),
+    room("QEMUDriver", "virtqemud/Driver", base + ["QEMUCommand", "QEMUMonitor", "VirtModel", "VirtXML", "CLinux"]),
+    room("NetworkDriver", "virtnetworkd/Driver", base + ["CNetlink", "VirtModel", "VirtXML"]),
+    room("StorageDriver", "virtstoraged/Driver", base + ["VirtModel", "VirtXML", "CLinux"]),
+    room("LogDriver", "virtlogd/Driver", base + ["CLinux"]),
+    room("LockDriver", "virtlockd/Driver", base + ["CLinux"]),
+    room("ProxyDriver", "virtproxyd/Driver", base),
+]
+
+let executables: [Target] = [
+    .executableTarget(name: "protocolgen", path: "Sources/Shared/protocolgen", swiftSettings: settings),
+    daemon("virtqemud", "QEMUDriver"), daemon("virtnetworkd", "NetworkDriver"), daemon("virtstoraged", "StorageDriver"),
+    daemon("virtlogd", "LogDriver"), daemon("virtlockd", "LockDriver"), daemon("virtproxyd", "ProxyDriver"),
+]
+
+let allTests: [Target] = [
+    tests("VirtCoreTests", ["VirtCore"]),
+    tests("VirtOSTests", ["VirtOS", "VirtCore"]),
+    tests("VirtXMLTests", ["VirtXML", "VirtCore"]),
+    tests("VirtModelTests", ["VirtModel", "VirtXML", "VirtCore"]),
+    tests("VirtWireTests", ["VirtWire", "VirtCore"]),
+    tests("VirtRPCTests", ["VirtRPC", "VirtWire", "VirtOS", "VirtCore"]),
+    tests("VirtDaemonTests", ["VirtDaemon", "VirtRPC", "VirtWire", "VirtOS", "VirtCore"]),
+    tests("QEMUMonitorTests", ["QEMUMonitor", "VirtOS", "VirtCore"]),
+    tests("QEMUCommandTests", ["QEMUCommand", "QEMUMonitor", "VirtModel", "VirtCore"]),
+    tests("QEMUDriverTests", ["QEMUDriver", "QEMUCommand", "QEMUMonitor", "VirtModel"] + base),
+    tests("NetworkDriverTests", ["NetworkDriver", "VirtModel"] + base),
+    tests("StorageDriverTests", ["StorageDriver", "VirtModel"] + base),
+    tests("LogDriverTests", ["LogDriver"] + base),
+    tests("LockDriverTests", ["LockDriver"] + base),
+    tests("ProxyDriverTests", ["ProxyDriver"] + base),
+]
+/// While working on one room, `VIRTSWARM_ONLY=VirtCore swift test` builds that room's tests alone.
+let only = Context.environment["VIRTSWARM_ONLY"]
+
+let package = Package(
+    name: "virtswarm",
+    targets: libraries + drivers + executables + allTests.filter { only == nil || $0.name == "\(only ?? "")Tests" }
+)
