@@ -1,0 +1,200 @@
+package import VirtCore
+
+/// Prints values as libvirt does: two spaces per level, attributes in single quotes, empty elements closed at once.
+package struct ElementWriter: ElementMapper {
+    package let flags: MappingFlags
+    private var buffer: [UInt8] = []
+    private var depth: Int
+    /// The start tag of the innermost element is still open for attributes.
+    private var inTag = false
+    /// The innermost element has text, so that its end tag follows at once.
+    private var hasText = false
+
+    package var isReading: Bool { false }
+    package var node: XMLNode? { nil }
+
+    package init(flags: MappingFlags = [], depth: Int = 0) {
+        self.flags = flags
+        self.depth = depth
+        buffer.reserveCapacity(4096)
+    }
+
+    /// A whole document, or a part of one `depth` levels deep, with the line end after it.
+    package static func document<T: XMLMappable>(
+        _ name: StaticString, _ value: T, flags: MappingFlags = [], depth: Int = 0
+    ) throws -> String {
+        var writer = ElementWriter(flags: flags, depth: depth)
+        var copy: T? = value
+        try writer.element(name, &copy)
+        return writer.text
+    }
+
+    /// What was printed so far.
+    package var text: String { String(decoding: buffer, as: UTF8.self) }
+    package var bytes: [UInt8] { buffer }
+
+    package mutating func attribute<T: XMLValue>(
+        _ name: StaticString, _ value: inout T?, _ format: XMLFormat, invalid: InvalidValue?
+    ) throws(VirtError) {
+        guard let value else { return }
+        assert(inTag, "attribute \(name) after a child")
+        put(" ")
+        put(name)
+        put("='")
+        escape(value.xml(format: format))
+        put("'")
+    }
+
+    package mutating func text<T: XMLValue>(
+        _ value: inout T?, _ format: XMLFormat, invalid: InvalidValue?
+    ) throws(VirtError) {
+        guard let value else { return }
+        let text = value.xml(format: format)
+        if inTag { put(">") }
+        inTag = false
+        hasText = true
+        escape(text)
+    }
+
+    package mutating func group(
+        _ name: StaticString, always: Bool, _ body: (inout ElementWriter) throws -> Void
+    ) throws {
+        let mark = buffer.count
+        let tagBefore = inTag
+        open(name)
+        let start = buffer.count
+        try body(&self)
+        if buffer.count == start && !always {
+            buffer.removeSubrange(mark...)
+            depth -= 1
+            inTag = tagBefore
+            return
+        }
+        close(name)
+    }
+
+    package mutating func element<T: XMLMappable>(_ name: StaticString, _ value: inout T?) throws {
+        guard var copy = value else { return }
+        open(name)
+        try copy.map(&self)
+        close(name)
+    }
+
+    package mutating func elements<T: XMLMappable>(_ name: StaticString, _ values: inout [T]) throws {
+        for var value in values {
+            open(name)
+            try value.map(&self)
+            close(name)
+        }
+    }
+
+    package mutating func choices<T: XMLChoice>(_ values: inout [T]) throws {
+        for var value in values {
+            let name = value.elementName
+            openTag { $0.append(contentsOf: name.utf8) }
+            try value.map(&self)
+            closeTag { $0.append(contentsOf: name.utf8) }
+        }
+    }
+
+    package mutating func textElements<T: XMLValue>(
+        _ name: StaticString, _ values: inout [T], _ format: XMLFormat
+    ) throws {
+        for value in values {
+            var text: T? = value
+            open(name)
+            try self.text(&text, format, invalid: nil)
+            close(name)
+        }
+    }
+
+    package mutating func fragment(_ name: StaticString, _ value: inout XMLFragment?, level: Int) {
+        guard let value else { return }
+        beginChild()
+        buffer.append(contentsOf: value.text.utf8)
+        put("\n")
+    }
+
+    package mutating func namespace(_ prefix: StaticString, _ uri: StaticString, used: Bool) {
+        guard used, inTag else { return }
+        put(" xmlns:")
+        put(prefix)
+        put("='")
+        put(uri)
+        put("'")
+    }
+
+    private mutating func open(_ name: StaticString) {
+        openTag { buffer in name.withUTF8Buffer { buffer.append(contentsOf: $0) } }
+    }
+
+    private mutating func close(_ name: StaticString) {
+        closeTag { buffer in name.withUTF8Buffer { buffer.append(contentsOf: $0) } }
+    }
+
+    private mutating func beginChild() {
+        if inTag { put(">\n") }
+        inTag = false
+        hasText = false
+        for _ in 0..<depth { put("  ") }
+    }
+
+    private mutating func openTag(_ name: (inout [UInt8]) -> Void) {
+        beginChild()
+        put("<")
+        name(&buffer)
+        depth += 1
+        inTag = true
+    }
+
+    private mutating func closeTag(_ name: (inout [UInt8]) -> Void) {
+        depth -= 1
+        if inTag {
+            put("/>\n")
+        } else {
+            if !hasText {
+                for _ in 0..<depth { put("  ") }
+            }
+            put("</")
+            name(&buffer)
+            put(">\n")
+        }
+        inTag = false
+        hasText = false
+    }
+
+    private mutating func put(_ text: StaticString) {
+        text.withUTF8Buffer { buffer.append(contentsOf: $0) }
+    }
+
+    /// libvirt's escapes, in attributes and text alike; control characters that XML does not know are dropped.
+    private mutating func escape(_ text: String) {
+        var text = text
+        text.withUTF8 { bytes in
+            if !bytes.contains(where: Self.needsCare) {
+                buffer.append(contentsOf: bytes)
+                return
+            }
+            for byte in bytes { escape(byte) }
+        }
+    }
+
+    private mutating func escape(_ byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "<"): put("&lt;")
+        case UInt8(ascii: ">"): put("&gt;")
+        case UInt8(ascii: "&"): put("&amp;")
+        case UInt8(ascii: "'"): put("&apos;")
+        case UInt8(ascii: "\""): put("&quot;")
+        case 0x09, 0x0A, 0x0D, 0x20...: buffer.append(byte)
+        default: break
+        }
+    }
+
+    private static func needsCare(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"), UInt8(ascii: "'"), UInt8(ascii: "\""): true
+        default: byte < 0x20
+        }
+    }
+}

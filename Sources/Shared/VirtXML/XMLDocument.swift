@@ -1,0 +1,81 @@
+import CLibXML2
+import Glibc
+package import VirtCore
+
+/// How much of a document is taken.
+package struct XMLLimits: Sendable {
+    /// The size in bytes above which a document is refused.
+    package var maximumSize: Int
+
+    package init(maximumSize: Int = 20 << 20) { self.maximumSize = maximumSize }
+}
+
+/// A parsed document, held by libxml2. Nothing is fetched, no entity is declared or expanded, nesting ends at 256
+/// levels and one piece of text at 10 MB.
+package final class XMLDocument {
+    let pointer: UnsafeMutablePointer<xmlDoc>
+
+    private init(owning pointer: UnsafeMutablePointer<xmlDoc>) { self.pointer = pointer }
+
+    deinit { xmlFreeDoc(pointer) }
+
+    /// The outermost element.
+    package var root: XMLNode? {
+        xmlDocGetRootElement(pointer).map { XMLNode(document: self, pointer: $0) }
+    }
+
+    /// Parses a document. `name` stands for it in errors ("(domain_definition)"), `domain` is the layer that they
+    /// come from. What is not well formed is VIR_ERR_XML_DETAIL with line, text and a pointer to the place.
+    package static func parse(
+        _ bytes: some Sequence<UInt8>, name: String, domain: VirtError.Domain, limits: XMLLimits = XMLLimits()
+    ) throws(VirtError) -> XMLDocument {
+        try parse(contiguous: Array(bytes), name: name, domain: domain, limits: limits)
+    }
+
+    package static func parse(
+        _ text: String, name: String, domain: VirtError.Domain, limits: XMLLimits = XMLLimits()
+    ) throws(VirtError) -> XMLDocument {
+        try parse(contiguous: Array(text.utf8), name: name, domain: domain, limits: limits)
+    }
+
+    /// Parses a document and checks the name of its root.
+    package static func root(
+        _ root: String, of bytes: some Sequence<UInt8>, name: String, domain: VirtError.Domain,
+        limits: XMLLimits = XMLLimits()
+    ) throws(VirtError) -> XMLNode {
+        let document = try parse(bytes, name: name, domain: domain, limits: limits)
+        guard let element = document.root, element.name == root else {
+            let found = document.root?.name ?? ""
+            throw VirtError(.xmlError, .xml, "expecting root element of '\(root)', not '\(found)'")
+        }
+        return element
+    }
+
+    private static func parse(
+        contiguous bytes: [UInt8], name: String, domain: VirtError.Domain, limits: XMLLimits
+    ) throws(VirtError) -> XMLDocument {
+        guard bytes.count <= limits.maximumSize, let size = Int32(exactly: bytes.count) else {
+            throw VirtError(
+                .xmlError, domain, "document of \(bytes.count) bytes exceeds the limit of \(limits.maximumSize) bytes")
+        }
+        xmlInitParser()
+        guard let context = xmlNewParserCtxt() else { throw VirtError(.noMemory, domain) }
+        defer { xmlFreeParserCtxt(context) }
+        let failure = ParseFailure()
+        context.pointee._private = Unmanaged.passUnretained(failure).toOpaque()
+        ParseFailure.install(in: context)
+        let options = Int32(XML_PARSE_NONET.rawValue | XML_PARSE_NOWARNING.rawValue)
+        let parsed = bytes.withUnsafeBytes { buffer in
+            withExtendedLifetime(failure) {
+                xmlCtxtReadMemory(
+                    context, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), size, nil, nil, options)
+            }
+        }
+        guard let parsed else { throw failure.error(name: name, domain: domain) }
+        guard failure.first == nil, xmlDocGetRootElement(parsed) != nil else {
+            xmlFreeDoc(parsed)
+            throw failure.error(name: name, domain: domain)
+        }
+        return XMLDocument(owning: parsed)
+    }
+}
