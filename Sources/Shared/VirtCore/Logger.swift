@@ -25,9 +25,9 @@ package final class LogCategory: Sendable {
     package let name: String
     let threshold: Atomic<Int32>
 
-    init(_ name: String, threshold: LogLevel) {
+    init(_ name: String, threshold: Int32) {
         self.name = name
-        self.threshold = Atomic(threshold.rawValue)
+        self.threshold = Atomic(threshold)
     }
 }
 
@@ -86,4 +86,21 @@ package struct LogMessage: Sendable {
         self.function = function
         self.line = line
     }
+}
+
+extension Logger {
+    /// Logs an error as libvirt does: what merely was not found is no more than a debug message.
+    package func report(_ error: VirtError, line: UInt32 = #line, function: StaticString = #function) {
+        if Self.expected.contains(error.code) {
+            debug(error.message, line: line, function: function)
+        } else {
+            self.error(error.message, line: line, function: function)
+        }
+    }
+
+    private static let expected: Set<VirtError.Code> = [
+        .noDomain, .noNetwork, .noStoragePool, .noStorageVol, .noNodeDevice, .operationInvalid, .noInterface,
+        .noNwfilter, .noSecret, .noDomainSnapshot, .noDomainMetadata, .noServer, .noClient, .noNwfilterBinding,
+        .noHostname,
+    ]
 }
