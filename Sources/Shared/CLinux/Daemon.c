@@ -1,0 +1,58 @@
+#define _GNU_SOURCE
+#include "CLinuxDaemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+pid_t clinux_thread_id(void) { return gettid(); }
+
+pid_t clinux_fork(void) {
+    pid_t child = fork();
+    return child < 0 ? -errno : child;
+}
+
+static void fill(sigset_t *set, const int *signals, int count) {
+    sigemptyset(set);
+    for (int i = 0; i < count; i++) sigaddset(set, signals[i]);
+}
+
+int clinux_signal_descriptor(const int *signals, int count) {
+    sigset_t set;
+    fill(&set, signals, count);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+int clinux_block_signals(const int *signals, int count) {
+    sigset_t set;
+    fill(&set, signals, count);
+    return -pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+int clinux_read_signal(int fd) {
+    struct signalfd_siginfo info;
+    ssize_t length;
+    do { length = read(fd, &info, sizeof info); } while (length < 0 && errno == EINTR);
+    if (length < 0) return errno == EAGAIN ? 0 : -errno;
+    return length == sizeof info ? (int)info.ssi_signo : 0;
+}
+
+int clinux_memory_file(const char *name, const void *bytes, size_t length) {
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0) return -errno;
+    for (size_t done = 0; done < length;) {
+        ssize_t count = write(fd, (const char *)bytes + done, length - done);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) {
+            int error = errno;
+            close(fd);
+            return -error;
+        }
+        done += (size_t)count;
+    }
+    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+    return fd;
+}

@@ -1,0 +1,22 @@
+// What a daemon's start needs from C. Included by CLinux.h.
+#pragma once
+#include <getopt.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// The kernel's number of this thread, as log lines show it.
+pid_t clinux_thread_id(void);
+
+// Fork before any thread exists: 0 in the child, the child's pid in the parent, or -errno.
+pid_t clinux_fork(void);
+
+// A close-on-exec, non-blocking descriptor for the signals that clinux_block_signals blocks.
+int clinux_signal_descriptor(const int *signals, int count);
+// Blocks these signals in this thread and all it starts later. 0 or -errno.
+int clinux_block_signals(const int *signals, int count);
+// The number of the next pending signal, 0 when there is none, or -errno.
+int clinux_read_signal(int fd);
+
+// Bytes in a close-on-exec memfd, sealed against change. A descriptor or -errno.
+int clinux_memory_file(const char *name, const void *bytes, size_t length);
