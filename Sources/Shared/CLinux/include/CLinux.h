@@ -6,7 +6,9 @@
 #include <sys/epoll.h>
 #include <sys/types.h>
 
+#include "CLinuxChild.h"
 #include "CLinuxDaemon.h"
+#include "CLinuxGuest.h"
 
 // ---- The event loop that runs on this thread (NULL on others).
 
