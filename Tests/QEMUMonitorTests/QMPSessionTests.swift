@@ -11,7 +11,11 @@ extension QMPSession {
 
     mutating func receive(_ bytes: [UInt8]) throws -> [Step] {
         var steps: [Step] = []
-        try bytes.withUnsafeBytes { bytes throws(VirtError) in try receive(bytes) { steps.append($0) } }
+        var failure: VirtError?
+        bytes.withUnsafeBytes { bytes in
+            do throws(VirtError) { try receive(bytes) { steps.append($0) } } catch { failure = error }
+        }
+        if let failure { throw failure }
         return steps
     }
 }

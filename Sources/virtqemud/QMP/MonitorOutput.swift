@@ -28,9 +28,9 @@ struct MonitorOutput {
                 UnixSocket.send(socket, bytes, descriptor: entry.descriptor?.rawValue)
             }
             switch result {
-            case .sent(let count) where count >= entry.bytes.count:
+            case .bytes(let count) where count >= entry.bytes.count:
                 entries.removeFirst()
-            case .sent(let count):
+            case .bytes(let count):
                 entries[0] = Entry(bytes: entry.bytes.dropFirst(count), descriptor: nil)
             case .wouldBlock:
                 return false
