@@ -9,8 +9,10 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-func shared(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/Shared/\(name)", swiftSettings: settings)
+func shared(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/Shared/\(name)", exclude: exclude,
+        swiftSettings: settings)
 }
 
 func room(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -41,7 +43,7 @@ let libraries: [Target] = [
     shared("VirtOS", ["CLinux", "VirtCore"]),
     shared("VirtXML", ["CLibXML2", "VirtCore"]),
     shared("VirtModel", ["VirtXML", "VirtCore"]),
-    shared("VirtWire", ["VirtCore"]),
+    shared("VirtWire", ["VirtCore"], exclude: ["Protocols"]),
     shared("VirtRPC", ["VirtOS", "VirtWire", "VirtCore", "CSystemd"]),
     shared("VirtDaemon", ["VirtRPC", "VirtOS", "VirtWire", "VirtCore", "CSystemd"]),
 ]
