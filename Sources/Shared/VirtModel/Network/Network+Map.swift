@@ -43,7 +43,7 @@ extension Network: XMLMappable {
         try x.textElement("uuid", &text)
         guard x.isReading else { return }
         if name.isEmpty { throw VirtError(.noName, .network) }
-        if name.contains("/") { throw NetworkXML.malformed("invalid char in name: /") }
+        if name.contains("/") { throw VirtError(.xmlDetail, .xml, "invalid char in name: /") }
         if let text {
             guard let read = UUID(parsing: text) else {
                 throw VirtError(.internalError, .network, "malformed uuid element")
