@@ -51,7 +51,7 @@ let libraries: [Target] = [
 let base: [Target.Dependency] = ["VirtDaemon", "VirtRPC", "VirtOS", "VirtWire", "VirtCore"]
 let drivers: [Target] = [
     room("QEMUMonitor", "virtqemud/QMP", ["VirtOS", "VirtCore"]),
-    room("QEMUCommand", "virtqemud/Command", ["QEMUMonitor", "VirtModel", "VirtCore"]),
+    room("QEMUCommand", "virtqemud/Command", ["QEMUMonitor", "VirtModel", "VirtXML", "VirtCore"]),
     room("QEMUDriver", "virtqemud/Driver", base + ["QEMUCommand", "QEMUMonitor", "VirtModel", "VirtXML", "CLinux"]),
     room("NetworkDriver", "virtnetworkd/Driver", base + ["CNetlink", "VirtModel", "VirtXML"]),
     room("StorageDriver", "virtstoraged/Driver", base + ["VirtModel", "VirtXML", "CLinux"]),
@@ -75,7 +75,7 @@ let allTests: [Target] = [
     tests("VirtRPCTests", ["VirtRPC", "VirtWire", "VirtOS", "VirtCore"]),
     tests("VirtDaemonTests", ["VirtDaemon", "VirtRPC", "VirtWire", "VirtOS", "VirtCore"]),
     tests("QEMUMonitorTests", ["QEMUMonitor", "VirtOS", "VirtCore"]),
-    tests("QEMUCommandTests", ["QEMUCommand", "QEMUMonitor", "VirtModel", "VirtCore"]),
+    tests("QEMUCommandTests", ["QEMUCommand", "QEMUMonitor", "VirtModel", "VirtXML", "VirtCore"]),
     tests("QEMUDriverTests", ["QEMUDriver", "QEMUCommand", "QEMUMonitor", "VirtModel"] + base),
     tests("NetworkDriverTests", ["NetworkDriver", "VirtModel"] + base),
     tests("StorageDriverTests", ["StorageDriver", "VirtModel"] + base),

@@ -60,7 +60,7 @@ package struct QMPGreeting: Sendable, Equatable {
 }
 
 /// One command of a batch.
-package struct QMPCommand: Sendable, Equatable {
+package struct QMPCommand: Sendable, Hashable {
     package var name: String
     package var arguments: JSONValue?
 
