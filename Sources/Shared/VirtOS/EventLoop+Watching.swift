@@ -21,6 +21,7 @@ extension EventLoop {
     }
 
     /// Calls `body` on the loop once, at `deadline` or as soon after it as the loop comes to it. On the loop only.
+    @discardableResult
     package func schedule(
         at deadline: MonotonicTime, name: StaticString = "timer", _ body: @escaping () -> Void
     ) -> Timer {

@@ -1,5 +1,5 @@
 /// A call: ties number, arguments, reply and rules together, so that a handler with wrong types does not compile.
-package protocol Procedure {
+package protocol Procedure: SendableMetatype {
     associatedtype Arguments: XDRCodable
     associatedtype Reply: XDRCodable
     static var descriptor: ProcedureDescriptor { get }
@@ -13,7 +13,7 @@ extension Procedure {
 }
 
 /// A message that the server sends on its own (and both sides of keepalive).
-package protocol EventMessage {
+package protocol EventMessage: SendableMetatype {
     associatedtype Message: XDRCodable
     static var descriptor: ProcedureDescriptor { get }
 }

@@ -1,0 +1,154 @@
+package import VirtCore
+package import VirtOS
+package import VirtWire
+
+/// One message as it came off the socket, with the descriptors that followed it.
+package struct Frame {
+    package let header: MessageHeader
+    /// The whole message, length word and header included.
+    package let bytes: ArraySlice<UInt8>
+    package let descriptors: [DescriptorBox]
+
+    /// What follows the header and, in messages with descriptors, their count.
+    package var payload: ArraySlice<UInt8> {
+        bytes.dropFirst(MessageHeader.size + (header.carriesDescriptors ? 4 : 0))
+    }
+}
+
+extension MessageHeader {
+    /// The payload starts with a descriptor count, and as many carrier bytes follow the message.
+    package var carriesDescriptors: Bool { type == .callWithDescriptors || type == .replyWithDescriptors }
+}
+
+/// Cuts the byte stream of a connection into messages, and gives each its descriptors. No I/O.
+///
+/// Descriptors travel after their message, each with one carrier byte. The kernel ends a read behind the byte that
+/// carried one, so reading ahead is safe: a descriptor belongs to the stream position of the last byte of its read.
+package struct FrameDecoder {
+    /// Largest message in bytes, length word included.
+    package static let largestMessage = MessageLimit.message
+    /// Most descriptors with one message.
+    package static let mostDescriptors = MessageLimit.descriptors
+    private static let smallBuffer = 4096
+    private static let largeBuffer = 65536
+
+    private var storage = [UInt8](repeating: 0, count: smallBuffer)
+    private var start = 0
+    private var end = 0
+    /// Stream position of `storage[start]`.
+    private var position: UInt64 = 0
+    private var arrived: [(position: UInt64, descriptor: DescriptorBox)] = []
+    private var lastLength = 0
+    private let limit: Int
+
+    package init(limit: Int = largestMessage) {
+        self.limit = limit
+    }
+
+    /// Bytes received and not yet returned by `next`.
+    package var buffered: Int { end - start }
+
+    /// Lets `body` read into the free space and returns what it returns; `received` must follow.
+    package mutating func withFreeSpace<R>(_ body: (UnsafeMutableRawBufferPointer) -> R) -> R {
+        makeRoom()
+        let from = end
+        return storage.withUnsafeMutableBytes { body(UnsafeMutableRawBufferPointer(rebasing: $0[from...])) }
+    }
+
+    /// Takes note of `count` bytes that were read into the free space and of the descriptors that came with them.
+    package mutating func received(_ count: Int, descriptors: [DescriptorBox]) throws(VirtError) {
+        end += count
+        guard !descriptors.isEmpty else { return }
+        guard descriptors.count == 1, arrived.count < FrameDecoder.mostDescriptors * 2, count > 0 else {
+            throw FrameDecoder.violation("more file descriptors than announced")
+        }
+        arrived.append((position + UInt64(buffered) - 1, descriptors[0]))
+    }
+
+    /// The next complete message, or nil when more bytes are needed. An error ends the connection.
+    package mutating func next() throws(VirtError) -> Frame? {
+        guard buffered >= 4 else { return nil }
+        let length = Int(word(at: start))
+        guard length >= MessageHeader.size, length <= limit else {
+            throw FrameDecoder.violation("packet \(length) bytes too \(length > limit ? "large" : "small")")
+        }
+        guard buffered >= length else { return nil }
+        let header = try header()
+        guard header.carriesDescriptors else {
+            if !arrived.isEmpty { try checkNoneArrived(before: UInt64(length)) }
+            return take(header, length: length, descriptors: [])
+        }
+        guard length >= MessageHeader.size + 4 else { throw FrameDecoder.violation("descriptor count is missing") }
+        let count = Int(word(at: start + MessageHeader.size))
+        guard count <= FrameDecoder.mostDescriptors else {
+            throw FrameDecoder.violation("too many file descriptors: \(count)")
+        }
+        try checkNoneArrived(before: UInt64(length))
+        guard buffered >= length + count else { return nil }
+        let descriptors = try takeDescriptors(count, behind: length)
+        return take(header, length: length, carriers: count, descriptors: descriptors)
+    }
+
+    private func header() throws(VirtError) -> MessageHeader {
+        var reader = XDRReader(storage[(start + 4)..<(start + MessageHeader.size)])
+        return try MessageHeader(from: &reader)
+    }
+
+    private func checkNoneArrived(before length: UInt64) throws(VirtError) {
+        if let first = arrived.first, first.position < position + length {
+            throw FrameDecoder.violation("unexpected file descriptor")
+        }
+    }
+
+    private mutating func takeDescriptors(_ count: Int, behind length: Int) throws(VirtError) -> [DescriptorBox] {
+        guard arrived.count >= count else { throw FrameDecoder.violation("file descriptor is missing") }
+        for index in 0..<count where arrived[index].position != position + UInt64(length + index) {
+            throw FrameDecoder.violation("file descriptor out of place")
+        }
+        let taken = arrived.prefix(count).map(\.descriptor)
+        arrived.removeFirst(count)
+        return taken
+    }
+
+    private mutating func take(
+        _ header: MessageHeader, length: Int, carriers: Int = 0, descriptors: [DescriptorBox]
+    ) -> Frame {
+        let frame = Frame(header: header, bytes: storage[start..<(start + length)], descriptors: descriptors)
+        start += length + carriers
+        lastLength = length
+        position += UInt64(length + carriers)
+        return frame
+    }
+
+    /// Room for at least one byte: moves what is left to the front or grows fourfold, so that memory follows what has
+    /// arrived and not what a length word claims.
+    private mutating func makeRoom() {
+        if start == end {
+            start = 0
+            end = 0
+            if storage.count > FrameDecoder.largeBuffer, lastLength <= FrameDecoder.smallBuffer {
+                storage = [UInt8](repeating: 0, count: FrameDecoder.smallBuffer)
+            }
+        }
+        guard end == storage.count else { return }
+        if start > storage.count / 2 {
+            let (from, count) = (start, buffered)
+            storage.withUnsafeMutableBytes { bytes in
+                bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[from..<(from + count)]))
+            }
+            end = count
+            start = 0
+        } else {
+            storage.append(contentsOf: repeatElement(0, count: min(storage.count * 3, 4 << 20)))
+        }
+    }
+
+    private func word(at index: Int) -> UInt32 {
+        UInt32(storage[index]) << 24 | UInt32(storage[index + 1]) << 16 | UInt32(storage[index + 2]) << 8
+            | UInt32(storage[index + 3])
+    }
+
+    private static func violation(_ text: String) -> VirtError {
+        VirtError(.rpc, .rpc, text)
+    }
+}

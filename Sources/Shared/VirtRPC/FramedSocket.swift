@@ -1,0 +1,194 @@
+import Glibc
+package import VirtCore
+package import VirtOS
+import VirtWire
+
+/// A connected socket that reads and writes whole messages. Confined to its loop: create and call it there only.
+///
+/// The owner is told through `onFrame` (return false to stop this turn), `onDrained` (everything was written) and
+/// `onClosed` (once; the socket is gone).
+package final class FramedSocket {
+    package enum Ending: Sendable, Equatable {
+        case endOfFile
+        case failed(VirtError)
+    }
+
+    /// Unwritten bytes above which the owner should stop producing.
+    package static let highWater = 1 << 20
+    /// Unwritten bytes at which a peer that does not read is given up.
+    static let overflow = 96 << 20
+    private static let framesPerTurn = 256
+
+    package let loop: EventLoop
+    package var onFrame: ((Frame) -> Void)?
+    package var onDrained: (() -> Void)?
+    package var onClosed: ((Ending) -> Void)?
+
+    private let descriptor: DescriptorBox
+    private var watch: Watch?
+    private var decoder: FrameDecoder
+    private var output = OutputQueue()
+    private var isCorked = false
+    private var pauses = 0
+    private var wantsWrite = false
+    private var closesWhenDrained = false
+    package private(set) var isOpen = true
+
+    package init(_ descriptor: DescriptorBox, loop: EventLoop, limit: Int = FrameDecoder.largestMessage) {
+        self.descriptor = descriptor
+        self.loop = loop
+        decoder = FrameDecoder(limit: limit)
+    }
+
+    /// Starts reading. `self` is kept alive by the loop until it is closed.
+    package func start() throws(VirtError) {
+        watch = try loop.watch(descriptor.rawValue, [.read], name: "connection") { readiness in self.ready(readiness) }
+    }
+
+    package var rawDescriptor: Int32 { descriptor.rawValue }
+    package var unwritten: Int { output.bytes }
+    package var isPaused: Bool { pauses > 0 }
+
+    /// Stops reading until as many `resumeReading` calls were made.
+    package func pauseReading() {
+        pauses += 1
+        if pauses == 1 { updateInterest() }
+    }
+
+    package func resumeReading() {
+        guard pauses > 0 else { return }
+        pauses -= 1
+        guard pauses == 0, isOpen else { return }
+        updateInterest()
+        // What was read before the pause is not announced again by the kernel.
+        if decoder.buffered > 0 { continueLater() }
+    }
+
+    /// Queues a whole message and its descriptors; written at once unless the socket is in the middle of a turn.
+    package func send(_ message: [UInt8], descriptors: [DescriptorBox] = []) {
+        guard isOpen else { return }
+        output.append(message, descriptors: descriptors)
+        if !isCorked { flush() }
+    }
+
+    /// Closes once everything queued is written.
+    package func closeWhenDrained() {
+        closesWhenDrained = true
+        if output.isEmpty { close(.endOfFile) }
+    }
+
+    package func close(_ ending: Ending = .endOfFile) {
+        guard isOpen else { return }
+        isOpen = false
+        watch?.cancel()
+        watch = nil
+        shutdown(descriptor.rawValue, Int32(SHUT_RDWR))
+        let closed = onClosed
+        onFrame = nil
+        onDrained = nil
+        onClosed = nil
+        output = OutputQueue()
+        closed?(ending)
+    }
+
+    // MARK: Reading
+
+    private func ready(_ readiness: Readiness) {
+        if readiness.contains(.write) { flush() }
+        guard isOpen, !isPaused, !readiness.isDisjoint(with: [.read, .hangup, .error]) else { return }
+        corked {
+            if receive() { deliver() }
+        }
+    }
+
+    /// One read. Level-triggered readiness brings us back for the rest, other sockets get their turn before that.
+    private func receive() -> Bool {
+        var descriptors: [DescriptorBox] = []
+        let result = decoder.withFreeSpace {
+            UnixSocket.receive(descriptor.rawValue, into: $0, descriptors: &descriptors)
+        }
+        switch result {
+        case .bytes(let count):
+            do {
+                try decoder.received(count, descriptors: descriptors)
+                return true
+            } catch {
+                close(.failed(error))
+            }
+        case .wouldBlock: break
+        case .endOfFile: close(.endOfFile)
+        case .controlTruncated: close(.failed(VirtError(.rpc, .rpc, "too many file descriptors received")))
+        case .error(let code): close(.failed(.system(code, .rpc, "Cannot recv data")))
+        }
+        return false
+    }
+
+    private func deliver() {
+        var delivered = 0
+        do {
+            while isOpen, !isPaused, let frame = try decoder.next() {
+                onFrame?(frame)
+                delivered += 1
+                if delivered == FramedSocket.framesPerTurn {
+                    continueLater()
+                    return
+                }
+            }
+        } catch {
+            close(.failed(error))
+        }
+    }
+
+    private func continueLater() {
+        loop.schedule(after: .zero) {
+            guard self.isOpen, !self.isPaused else { return }
+            self.corked { self.deliver() }
+        }
+    }
+
+    /// Collects what is sent during `body` into as few system calls as possible.
+    package func corked(_ body: () -> Void) {
+        let outermost = !isCorked
+        isCorked = true
+        body()
+        if outermost {
+            isCorked = false
+            flush()
+        }
+    }
+
+    // MARK: Writing
+
+    private func flush() {
+        guard isOpen else { return }
+        do {
+            try output.write(to: descriptor.rawValue)
+        } catch {
+            close(.failed(error))
+            return
+        }
+        if output.isEmpty {
+            if closesWhenDrained {
+                close(.endOfFile)
+                return
+            }
+            if wantsWrite {
+                wantsWrite = false
+                updateInterest()
+                onDrained?()
+            }
+        } else if output.bytes > FramedSocket.overflow {
+            close(.failed(VirtError(.rpc, .rpc, "peer does not read: \(output.bytes) bytes are waiting")))
+        } else if !wantsWrite {
+            wantsWrite = true
+            updateInterest()
+        }
+    }
+
+    private func updateInterest() {
+        var interest: Interest = []
+        if !isPaused { interest.insert(.read) }
+        if wantsWrite { interest.insert(.write) }
+        watch?.update(interest)
+    }
+}

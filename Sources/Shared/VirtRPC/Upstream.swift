@@ -1,0 +1,316 @@
+import Glibc
+import VirtCore
+import VirtOS
+import VirtWire
+
+/// The connection to another daemon on behalf of one client. Confined to the client's loop.
+///
+/// When the daemon goes away, calls in flight fail, and the connection is made again: at once when the client listens to
+/// events, else with its next call.
+final class Upstream {
+    private enum State { case idle, opening, ready }
+
+    /// A call of the client that the daemon has not answered.
+    private struct Call {
+        let header: MessageHeader
+        let procedure: ProcedureDescriptor
+        let effect: EventRegistrations.Effect
+        /// Arguments, for calls that change registrations.
+        let payload: [UInt8]
+    }
+
+    /// How long a daemon that was there before may take to come back while a call waits.
+    private static let patience = Duration.seconds(5)
+
+    private let target: ForwardingRules.Target
+    private let client: ClientHandle
+    private unowned let router: ConnectionRouter
+    private let front: FramedSocket
+    private var state = State.idle
+    private var socket: FramedSocket?
+    private var handshake = Handshake()
+    private var calls: [UInt32: Call] = [:]
+    private var streams: [UInt32: MessageHeader] = [:]
+    private var opens: [MessageHeader] = []
+    private var queue: [(bytes: [UInt8], descriptors: [DescriptorBox])] = []
+    private var registrations = EventRegistrations()
+    private var wasReady = false
+    private var firstFailure: MonotonicTime?
+    private var retry: Timer?
+    private var isReadingPaused = false
+    private var pausesFront = false
+    private var isClosed = false
+
+    init(_ target: ForwardingRules.Target, client: ClientHandle, front: FramedSocket, router: ConnectionRouter) {
+        self.target = target
+        self.client = client
+        self.front = front
+        self.router = router
+    }
+
+    // MARK: From the client
+
+    func send(_ frame: Frame, _ procedure: ProcedureDescriptor) {
+        let effect = EventRegistrations.effect(of: procedure)
+        var bytes = Array(frame.bytes)
+        var payload: [UInt8] = []
+        if case .none = effect {} else { payload = Array(frame.payload) }
+        if case .deregister(let kind) = effect, let id = Int32(wire: frame.payload),
+            let upstreamID = registrations.upstreamID(kind, clientID: id)
+        {
+            upstreamID.patch(&bytes, at: MessageHeader.size)
+        }
+        calls[frame.header.serial] = Call(
+            header: frame.header, procedure: procedure, effect: effect, payload: payload)
+        write(bytes, frame.descriptors)
+    }
+
+    func sendStreamPacket(_ frame: Frame) {
+        guard streams[frame.header.serial] != nil || calls[frame.header.serial] != nil else {
+            router.streamEnded(frame.header.serial)
+            return
+        }
+        write(Array(frame.bytes), frame.descriptors)
+    }
+
+    func open(answering header: MessageHeader) {
+        if state == .ready {
+            front.send(XDRWriter.frame(header.answer(.reply, .ok)))
+        } else {
+            opens.append(header)
+            connect()
+        }
+    }
+
+    private func write(_ bytes: [UInt8], _ descriptors: [DescriptorBox]) {
+        if state == .ready, let socket {
+            socket.send(bytes, descriptors: descriptors)
+        } else {
+            queue.append((bytes, descriptors))
+            connect()
+        }
+        let waiting = (socket?.unwritten ?? 0) + (state == .ready ? 0 : queue.reduce(0) { $0 + $1.bytes.count })
+        if waiting > FramedSocket.highWater, !pausesFront {
+            pausesFront = true
+            front.pauseReading()
+        }
+    }
+
+    private func drained() {
+        guard pausesFront else { return }
+        pausesFront = false
+        front.resumeReading()
+    }
+
+    // MARK: Opening
+
+    private func connect() {
+        guard state == .idle, !isClosed else { return }
+        retry?.cancel()
+        retry = nil
+        let path = client.isReadOnly ? target.readOnlyPath : target.path
+        do {
+            let descriptor = DescriptorBox(try UnixSocket.connect(path: path))
+            let socket = FramedSocket(descriptor, loop: client.loop)
+            socket.onFrame = { [unowned self] in self.handle($0) }
+            socket.onClosed = { [unowned self] in self.closed($0) }
+            socket.onDrained = { [unowned self] in self.drained() }
+            try socket.start()
+            self.socket = socket
+            state = .opening
+            handshake = Handshake(
+                uri: target.uri, isReadOnly: client.isReadOnly, identity: client.identity,
+                renewals: registrations.renewals)
+            advance(reply: nil)
+        } catch {
+            connectFailed(error)
+        }
+    }
+
+    private func connectFailed(_ error: VirtError) {
+        let now = MonotonicTime.now()
+        let since = firstFailure ?? now
+        firstFailure = since
+        let isBusy = error.int1 == EAGAIN
+        let mayComeBack = wasReady && (error.int1 == ENOENT || error.int1 == ECONNREFUSED)
+        let hasWork = !queue.isEmpty || !opens.isEmpty
+        if hasWork, !(isBusy || mayComeBack) || now - since > Upstream.patience {
+            firstFailure = nil
+            failEverything(error)
+        }
+        if hasWork || !registrations.isEmpty { scheduleRetry(now - since) }
+    }
+
+    private func scheduleRetry(_ elapsed: Duration) {
+        guard !isClosed, retry == nil, !queue.isEmpty || !opens.isEmpty || !registrations.isEmpty else { return }
+        let delay: Duration = elapsed < .seconds(2) ? .milliseconds(50) : .seconds(1)
+        retry = client.loop.schedule(after: delay) { [weak self] in
+            self?.retry = nil
+            self?.connect()
+        }
+    }
+
+    /// Sends the next call of the handshake; when there is none left, the client's own messages follow.
+    private func advance(reply: Frame?) {
+        do {
+            if let message = try handshake.next(reply: reply, registrations: &registrations) {
+                socket?.send(message)
+            } else {
+                becomeReady()
+            }
+        } catch {
+            let socket = self.socket
+            failEverything(error)
+            socket?.close(.endOfFile)
+        }
+    }
+
+    private func becomeReady() {
+        state = .ready
+        wasReady = true
+        firstFailure = nil
+        for header in opens { front.send(XDRWriter.frame(header.answer(.reply, .ok))) }
+        opens = []
+        let waiting = queue
+        queue = []
+        socket?.corked {
+            for (bytes, descriptors) in waiting { socket?.send(bytes, descriptors: descriptors) }
+        }
+        if (socket?.unwritten ?? 0) < FramedSocket.highWater { drained() }
+    }
+
+    // MARK: From the daemon
+
+    private func handle(_ frame: Frame) {
+        switch frame.header.type {
+        case .reply, .replyWithDescriptors:
+            if state == .opening { advance(reply: frame) } else { handleReply(frame) }
+        case .stream:
+            if frame.header.status != .continue { endStream(frame.header.serial) }
+            pass(frame)
+        case .streamHole: pass(frame)
+        case .message where frame.header.program == KeepaliveMessage.program:
+            if frame.header.procedure == KeepaliveMessage.pingNumber { socket?.send(KeepaliveMessage.pong) }
+        case .message: handleEvent(frame)
+        default: break
+        }
+    }
+
+    private func handleReply(_ frame: Frame) {
+        guard let call = calls.removeValue(forKey: frame.header.serial) else { return }
+        let isOk = frame.header.status == .ok
+        if call.procedure.stream != nil {
+            if isOk { streams[frame.header.serial] = call.header } else { router.streamEnded(frame.header.serial) }
+        }
+        var bytes = Array(frame.bytes)
+        if isOk { apply(call, frame.payload, &bytes) }
+        pass(bytes, frame.descriptors)
+    }
+
+    private func apply(_ call: Call, _ payload: ArraySlice<UInt8>, _ reply: inout [UInt8]) {
+        switch call.effect {
+        case .none: break
+        case .register(let kind):
+            guard let upstreamID = Int32(wire: payload) else { return }
+            let id = registrations.add(kind, call.procedure, payload: call.payload, upstreamID: upstreamID)
+            id.patch(&reply, at: MessageHeader.size)
+        case .deregister(let kind):
+            if let id = Int32(wire: call.payload[...]) { registrations.remove(kind, clientID: id) }
+        case .registerLegacy: registrations.addLegacy(call.procedure, payload: call.payload)
+        case .deregisterLegacy(let registration):
+            registrations.removeLegacy(registration, payload: call.payload)
+        }
+    }
+
+    private func handleEvent(_ frame: Frame) {
+        let header = frame.header
+        let program = header.program == QemuProgram.number ? QemuProgram.description : RemoteProgram.description
+        guard let procedure = program.procedure(header.procedure),
+            let kind = EventRegistrations.kind(ofEvent: procedure), let id = Int32(wire: frame.payload),
+            let clientID = registrations.clientID(kind, upstreamID: id), clientID != id
+        else { return pass(frame) }
+        var bytes = Array(frame.bytes)
+        clientID.patch(&bytes, at: MessageHeader.size)
+        pass(bytes, [])
+    }
+
+    private func pass(_ frame: Frame) { pass(Array(frame.bytes), frame.descriptors) }
+
+    private func pass(_ bytes: [UInt8], _ descriptors: [DescriptorBox]) {
+        front.send(bytes, descriptors: descriptors)
+        if front.unwritten > FramedSocket.highWater, !isReadingPaused {
+            isReadingPaused = true
+            socket?.pauseReading()
+        }
+    }
+
+    func resumeReading() {
+        guard isReadingPaused else { return }
+        isReadingPaused = false
+        socket?.resumeReading()
+    }
+
+    private func endStream(_ serial: UInt32) {
+        streams[serial] = nil
+        router.streamEnded(serial)
+    }
+
+    // MARK: The end
+
+    private func closed(_ ending: FramedSocket.Ending) {
+        socket = nil
+        let wasOpening = state == .opening
+        state = .idle
+        isReadingPaused = false
+        guard !isClosed else { return }
+        log.info("client \(client.id): connection to \(target.scheme) daemon is gone")
+        if wasOpening {
+            // The daemon went away during the handshake: what waits gets another try.
+            return connectFailed(.system(ECONNREFUSED, .rpc, "Failed to connect socket to '\(target.path)'"))
+        }
+        failCalls(.system(EIO, .rpc, "End of file while reading data: the \(target.scheme) daemon went away"))
+        drained()
+        scheduleRetry(.zero)
+    }
+
+    private func failCalls(_ error: VirtError) {
+        for call in calls.values { front.send(XDRWriter.frame(call.header.answer(.reply, .error), error: error)) }
+        for header in streams.values { front.send(XDRWriter.frame(header.answer(.stream, .error), error: error)) }
+        for serial in streams.keys { router.streamEnded(serial) }
+        for serial in calls.keys { router.streamEnded(serial) }
+        calls = [:]
+        streams = [:]
+    }
+
+    private func failEverything(_ error: VirtError) {
+        for header in opens { front.send(XDRWriter.frame(header.answer(.reply, .error), error: error)) }
+        opens = []
+        queue = []
+        failCalls(error)
+        drained()
+    }
+
+    func close() {
+        isClosed = true
+        retry?.cancel()
+        retry = nil
+        if pausesFront { pausesFront = false }
+        socket?.close(.endOfFile)
+        socket = nil
+    }
+}
+
+extension Int32 {
+    /// The first word of a payload.
+    init?(wire payload: ArraySlice<UInt8>) {
+        guard payload.count >= 4 else { return nil }
+        self = Int32(bitPattern: payload.prefix(4).reduce(0) { $0 << 8 | UInt32($1) })
+    }
+
+    /// Overwrites a word of a message.
+    func patch(_ bytes: inout [UInt8], at offset: Int) {
+        guard bytes.count >= offset + 4 else { return }
+        let word = UInt32(bitPattern: self)
+        for index in 0..<4 { bytes[offset + index] = UInt8(truncatingIfNeeded: word >> (24 - 8 * UInt32(index))) }
+    }
+}
