@@ -1,0 +1,141 @@
+import CGcrypt
+import Glibc
+package import QEMUCommand
+import VirtCore
+package import VirtOS
+
+/// The facts of the QEMU binaries of this host: in memory, in libvirt's cache directory, else from a probe.
+package actor QEMUCapabilitiesCache {
+    private struct Entry {
+        var binaryTime: Int64
+        var facts: QEMUCapabilities
+        /// Probed by this daemon: that KVM did not work although its device is there need not be found out again.
+        var isFresh: Bool
+    }
+
+    package nonisolated let loop: EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    private let directory: String
+    private let user: ChildProcess.User?
+    private let log = Logger("qemu.capabilities")
+    private var entries: [String: Entry] = [:]
+    private var probes: [String: Task<QEMUCapabilities, any Error>] = [:]
+
+    /// - Parameters:
+    ///   - directory: libvirt's cache directory of the driver, /var/cache/libvirt/qemu.
+    ///   - user: whom QEMU runs as; nil is the daemon's user.
+    package init(directory: String, user: ChildProcess.User?, loop: EventLoop) {
+        self.directory = directory + "/capabilities"
+        self.user = user
+        self.loop = loop
+    }
+
+    /// The facts of a binary, probed anew when anything that they depend on has changed.
+    package func facts(of binary: String) async throws -> QEMUCapabilities {
+        let (host, binaryTime) = try await BlockingPool.shared.run { (HostFacts.current(), try Self.check(binary)) }
+        if let entry = entries[binary], confirms(entry, host, binaryTime) { return entry.facts }
+        if let probe = probes[binary] { return try await probe.value }
+        let probe = Task { try await load(binary, host, binaryTime) }
+        probes[binary] = probe
+        defer { probes[binary] = nil }
+        return try await probe.value
+    }
+
+    /// Probes a binary whatever is known of it; the file isn't touched.
+    package nonisolated func probe(_ binary: String) async throws -> QEMUCapabilities {
+        let user = user.map(\.helperText) ?? "-"
+        let result = try await ChildProcess.run(
+            "/proc/self/exe", [CapabilityHelper.option, user, binary], input: nil, timeout: .seconds(60),
+            outputLimit: 16 << 20)
+        guard result.status.isSuccess else {
+            let reason = String(decoding: result.stderr.suffix(4096), as: UTF8.self)
+            throw VirtError(.internalError, .qemu, "Failed to probe QEMU binary with QMP: \(reason)")
+        }
+        return try QEMUCapabilities.parse(cache: result.stdout)
+    }
+
+    private func confirms(_ entry: Entry, _ host: HostFacts, _ binaryTime: Int64) -> Bool {
+        var host = host
+        if entry.isFresh, !entry.facts.has(.kvm) { host.kvmUsable = false }
+        return host.confirm(entry.facts, binaryTime: binaryTime)
+    }
+
+    private func load(_ binary: String, _ host: HostFacts, _ binaryTime: Int64) async throws -> QEMUCapabilities {
+        let path = directory + "/" + Self.digest(binary) + ".xml"
+        if let facts = await stored(path), facts.emulator == binary, host.confirm(facts, binaryTime: binaryTime) {
+            entries[binary] = Entry(binaryTime: binaryTime, facts: facts, isFresh: false)
+            return facts
+        }
+        var facts = try await probe(binary)
+        host.sign(&facts, binaryTime: binaryTime)
+        entries[binary] = Entry(binaryTime: binaryTime, facts: facts, isFresh: true)
+        let text = try facts.formatCache()
+        let directory = directory
+        do {
+            try await BlockingPool.shared.run {
+                try FileSystem.makeDirectories(directory)
+                try FileSystem.atomicWrite(path, Array(text.utf8), mode: 0o600)
+            }
+        } catch {
+            log.warning("Failed to save '\(path)' for '\(binary)': \(error)")
+        }
+        return facts
+    }
+
+    private func stored(_ path: String) async -> QEMUCapabilities? {
+        guard let bytes = try? await BlockingPool.shared.run({ try FileSystem.read(path, limit: 16 << 20) }) else {
+            return nil
+        }
+        do {
+            return try QEMUCapabilities.parse(cache: bytes)
+        } catch {
+            log.warning("Failed to load '\(path)': \(error)")
+            return nil
+        }
+    }
+
+    /// The binary's ctime; an error when it can't be run.
+    private static func check(_ binary: String) throws(VirtError) -> Int64 {
+        guard let time = HostFacts.changeTime(binary) else {
+            throw .system(errno, .qemu, "Cannot check QEMU binary \(binary)")
+        }
+        guard access(binary, X_OK) == 0 else {
+            throw .system(errno, .qemu, "QEMU binary \(binary) is not executable")
+        }
+        return time
+    }
+
+    /// SHA-256 in hexadecimal digits.
+    private static func digest(_ text: String) -> String {
+        gcry_check_version(nil)
+        let bytes = Array(text.utf8)
+        var digest = [UInt8](repeating: 0, count: 32)
+        gcry_md_hash_buffer(Int32(GCRY_MD_SHA256.rawValue), &digest, bytes, bytes.count)
+        let digits = Array("0123456789abcdef")
+        return String(digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+    }
+}
+
+extension QEMUCapabilitiesCache {
+    /// The emulator that libvirt chooses for guests of an architecture; nil when none is installed.
+    package nonisolated static func emulator(for architecture: String, host: String) -> String? {
+        var names = ["qemu-system-" + binarySuffix(architecture)]
+        if architecture == host || (architecture == "i686" && host == "x86_64") {
+            if architecture == "i686" { names.append("qemu-system-x86_64") }
+            names.append("qemu-kvm")
+        }
+        if let found = names.lazy.compactMap({ ChildProcess.find($0) }).first { return found }
+        let fallback = "/usr/libexec/qemu-kvm"
+        return names.contains("qemu-kvm") && access(fallback, X_OK) == 0 ? fallback : nil
+    }
+
+    private nonisolated static func binarySuffix(_ architecture: String) -> String {
+        switch architecture {
+        case "i686": "i386"
+        case "armv6l", "armv7l": "arm"
+        case "ppc64le": "ppc64"
+        default: architecture
+        }
+    }
+}
