@@ -1,0 +1,153 @@
+import VirtCore
+package import VirtXML
+
+extension CPU {
+    /// The guest's NUMA nodes (`<numa>`).
+    package struct NUMA: Equatable, Sendable, XMLMappable {
+        package var cells: [Cell] = []
+        package var interconnects: Interconnects?
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.elements("cell", &cells)
+            try x.element("interconnects", &interconnects)
+            if x.isReading { try order() }
+        }
+
+        /// Cells may come in any order, and without numbers.
+        private mutating func order() throws(VirtError) {
+            let numbered = cells.filter { $0.id != nil }.count
+            if numbered == 0 {
+                for index in cells.indices { cells[index].id = UInt32(truncatingIfNeeded: index) }
+                return
+            }
+            cells.sort { ($0.id ?? 0) < ($1.id ?? 0) }
+            for (index, cell) in cells.enumerated() where cell.id != UInt32(truncatingIfNeeded: index) {
+                throw VirtError.malformed(
+                    "Exactly one 'cell' element per guest NUMA cell allowed, non-contiguous ranges or ranges not starting from 0 are not allowed",
+                    .none)
+            }
+        }
+
+        package struct Cell: Equatable, Sendable, XMLMappable {
+            package var id: UInt32?
+            package var cpus: BitSet?
+            /// In KiB.
+            package var memory: UInt64 = 0
+            package var access: MemoryBacking.Access?
+            package var discard: Bool?
+            package var distances: [Distance] = []
+            package var caches: [NUMACache] = []
+
+            package init() {}
+
+            package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+                try x.attribute("id", &id)
+                try x.attribute("cpus", &cpus)
+                try x.required("memory", &memory)
+                var unit: String? = "KiB"
+                try x.attribute("unit", &unit)
+                try x.attribute("memAccess", &access)
+                try x.attribute("discard", &discard)
+                try x.group("distances") { try $0.elements("sibling", &distances) }
+                try x.elements("cache", &caches)
+                guard x.isReading else { return }
+                let bytes = try ScaledSize.bytes(memory, unit: unit, scale: 1024)
+                memory = bytes / 1024 + (bytes % 1024 == 0 ? 0 : 1)
+            }
+        }
+
+        package struct Distance: Equatable, Sendable, XMLMappable {
+            package var id: UInt32 = 0
+            package var value: UInt32 = 0
+
+            package init() {}
+
+            package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+                try x.required("id", &id)
+                try x.required("value", &value)
+            }
+        }
+
+        package struct NUMACache: Equatable, Sendable, XMLMappable {
+            package enum Associativity: String, XMLEnum { case none, direct, full }
+            package enum Policy: String, XMLEnum { case none, writeback, writethrough }
+            package var level: UInt32 = 0
+            package var associativity = Associativity.none
+            package var policy = Policy.none
+            /// In KiB.
+            package var size: UInt64 = 0
+            package var line: UInt64 = 0
+
+            package init() {}
+
+            package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+                try x.required("level", &level)
+                try x.required("associativity", &associativity)
+                try x.required("policy", &policy)
+                try x.group("size") { try Self.scaled("KiB", 1024, &size, &$0) }
+                try x.group("line") { try Self.scaled("B", 1, &line, &$0) }
+            }
+
+            static func scaled<M: ElementMapper>(
+                _ printed: String, _ scale: UInt64, _ value: inout UInt64, _ x: inout M
+            ) throws {
+                var unit: String? = printed
+                try x.required("value", &value)
+                try x.attribute("unit", &unit)
+                if x.isReading { value = try ScaledSize.bytes(value, unit: unit, scale: scale) / scale }
+            }
+        }
+
+        package struct Interconnects: Equatable, Sendable, XMLMappable {
+            package var latencies: [Latency] = []
+            package var bandwidths: [Bandwidth] = []
+
+            package init() {}
+
+            package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+                try x.elements("latency", &latencies)
+                try x.elements("bandwidth", &bandwidths)
+            }
+
+            package enum Kind: String, XMLEnum { case access, read, write }
+
+            package struct Latency: Equatable, Sendable, XMLMappable {
+                package var initiator: UInt32 = 0
+                package var target: UInt32 = 0
+                package var cache: UInt32?
+                package var type = Kind.access
+                package var value: UInt64 = 0
+
+                package init() {}
+
+                package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+                    try x.required("initiator", &initiator)
+                    try x.required("target", &target)
+                    try x.attribute("cache", &cache)
+                    try x.required("type", &type)
+                    try x.required("value", &value)
+                }
+            }
+
+            package struct Bandwidth: Equatable, Sendable, XMLMappable {
+                package var initiator: UInt32 = 0
+                package var target: UInt32 = 0
+                package var cache: UInt32?
+                package var type = Kind.access
+                package var value: UInt64 = 0
+
+                package init() {}
+
+                package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+                    try x.required("initiator", &initiator)
+                    try x.required("target", &target)
+                    try x.attribute("cache", &cache)
+                    try x.required("type", &type)
+                    try NUMACache.scaled("KiB", 1024, &value, &x)
+                }
+            }
+        }
+    }
+}

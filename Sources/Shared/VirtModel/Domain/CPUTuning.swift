@@ -1,0 +1,192 @@
+import VirtCore
+package import VirtXML
+
+/// Shares, quotas and pinning of the guest's threads (`<cputune>`).
+package struct CPUTuning: Equatable, Sendable, XMLMappable {
+    package enum Scheduler: String, XMLEnum { case other, batch, idle, fifo, rr }
+
+    package var shares: UInt64?
+    package var period: UInt64?
+    package var quota: Int64?
+    package var globalPeriod: UInt64?
+    package var globalQuota: Int64?
+    package var emulatorPeriod: UInt64?
+    package var emulatorQuota: Int64?
+    package var iothreadPeriod: UInt64?
+    package var iothreadQuota: Int64?
+    package var vcpuPins: [VCPUPin] = []
+    package var emulatorPin: BitSet?
+    package var iothreadPins: [IOThreadPin] = []
+    package var emulatorScheduler: EmulatorScheduler?
+    package var vcpuSchedulers: [VCPUScheduler] = []
+    package var iothreadSchedulers: [IOThreadScheduler] = []
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.textElement("shares", &shares)
+        try x.textElement("period", &period)
+        try x.textElement("quota", &quota)
+        try x.textElement("global_period", &globalPeriod)
+        try x.textElement("global_quota", &globalQuota)
+        try x.textElement("emulator_period", &emulatorPeriod)
+        try x.textElement("emulator_quota", &emulatorQuota)
+        try x.textElement("iothread_period", &iothreadPeriod)
+        try x.textElement("iothread_quota", &iothreadQuota)
+        try x.elements("vcpupin", &vcpuPins)
+        try x.valueElement("emulatorpin", "cpuset", &emulatorPin)
+        try x.elements("iothreadpin", &iothreadPins)
+        try x.element("emulatorsched", &emulatorScheduler)
+        try x.elements("vcpusched", &vcpuSchedulers)
+        try x.elements("iothreadsched", &iothreadSchedulers)
+        if x.isReading { try tidy() }
+    }
+
+    /// libvirt keeps pins and schedulers per thread, in the threads' order, and prints them one by one.
+    private mutating func tidy() throws {
+        vcpuPins.sort { $0.vcpu < $1.vcpu }
+        vcpuSchedulers = vcpuSchedulers.flatMap { $0.split() }.sorted { $0.first < $1.first }
+        for (one, next) in zip(vcpuSchedulers, vcpuSchedulers.dropFirst()) where one.first == next.first {
+            throw VirtError(.xmlDetail, .domain, "'vcpusched' attributes 'vcpus' must not overlap")
+        }
+        iothreadSchedulers = iothreadSchedulers.flatMap { $0.split() }.sorted { $0.first < $1.first }
+    }
+
+    package struct VCPUPin: Equatable, Sendable, XMLMappable {
+        package var vcpu: UInt32 = 0
+        package var cpuset = BitSet()
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.required("vcpu", &vcpu)
+            try x.required("cpuset", &cpuset)
+        }
+    }
+
+    package struct IOThreadPin: Equatable, Sendable, XMLMappable {
+        package var iothread: UInt32 = 0
+        package var cpuset = BitSet()
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.required("iothread", &iothread)
+            try x.required("cpuset", &cpuset)
+        }
+    }
+
+    package struct EmulatorScheduler: Equatable, Sendable, XMLMappable {
+        package var scheduler = Scheduler.other
+        package var priority: Int32?
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.required("scheduler", &scheduler)
+            try x.attribute("priority", &priority)
+        }
+    }
+
+    package struct VCPUScheduler: Equatable, Sendable, XMLMappable {
+        package var vcpus = BitSet()
+        package var scheduler = Scheduler.other
+        package var priority: Int32?
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.required("vcpus", &vcpus)
+            try x.required("scheduler", &scheduler)
+            try x.attribute("priority", &priority)
+        }
+
+        var first: UInt32 { vcpus.members.first ?? 0 }
+
+        func split() -> [VCPUScheduler] {
+            vcpus.members.map { member in
+                var one = self
+                one.vcpus = BitSet([member])
+                return one
+            }
+        }
+    }
+
+    package struct IOThreadScheduler: Equatable, Sendable, XMLMappable {
+        package var iothreads = BitSet()
+        package var scheduler = Scheduler.other
+        package var priority: Int32?
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.required("iothreads", &iothreads)
+            try x.required("scheduler", &scheduler)
+            try x.attribute("priority", &priority)
+        }
+
+        var first: UInt32 { iothreads.members.first ?? 0 }
+
+        func split() -> [IOThreadScheduler] {
+            iothreads.members.map { member in
+                var one = self
+                one.iothreads = BitSet([member])
+                return one
+            }
+        }
+    }
+}
+
+/// Which host nodes the guest's memory is taken from (`<numatune>`).
+package struct NUMATuning: Equatable, Sendable, XMLMappable {
+    package enum Mode: String, XMLEnum { case strict, preferred, interleave, restrictive }
+    package enum Placement: String, XMLEnum { case `static`, auto }
+
+    package var mode: Mode?
+    package var placement: Placement?
+    package var nodeset: BitSet?
+    package var nodes: [Node] = []
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.group("memory") { x in
+            try x.attribute("mode", &mode)
+            try x.attribute("nodeset", &nodeset, invalid: nil)
+            try x.attribute("placement", &placement)
+            if x.isReading { fillIn() }
+        }
+        try x.elements("memnode", &nodes)
+        if x.isReading { nodes.sort { $0.cell < $1.cell } }
+    }
+
+    private mutating func fillIn() {
+        if mode == nil { mode = .strict }
+        if placement == nil, nodeset == nil { placement = .auto }
+        if placement == .static, nodeset != nil { placement = nil }
+        if placement == .auto { nodeset = nil }
+    }
+
+    package struct Node: Equatable, Sendable, XMLMappable {
+        package var cell: UInt32 = 0
+        package var mode = Mode.strict
+        package var nodeset = BitSet()
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.required("cellid", &cell)
+            try x.attribute("mode", &mode)
+            try x.required("nodeset", &nodeset)
+        }
+    }
+}
+
+extension ElementMapper {
+    /// A set of CPUs or nodes, for which libvirt has an error of its own.
+    fileprivate mutating func attribute(
+        _ name: StaticString, _ value: inout BitSet?, invalid: InvalidValue?
+    ) throws(VirtError) {
+        try attribute(name, &value, .plain, invalid: InvalidValue(.invalidArg, "Failed to parse bitmap"))
+    }
+}

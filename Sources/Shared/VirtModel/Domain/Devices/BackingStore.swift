@@ -1,0 +1,39 @@
+package import VirtXML
+
+/// The image below another one (`<backingStore>`); empty at the end of a chain.
+package struct BackingStore: Equatable, Sendable, XMLMappable {
+    /// Nil at the end of a chain.
+    package var source: DiskSource?
+    package var format: DiskFormat?
+    /// The next one; an array because a value can't hold itself.
+    private var next: [BackingStore] = []
+
+    package var backingStore: BackingStore? {
+        get { next.first }
+        set { next = newValue.map { [$0] } ?? [] }
+    }
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        var type = source?.type
+        try x.attribute("type", &type)
+        guard let type else { return }
+        var source = self.source ?? DiskSource()
+        source.type = type
+        if x.isWriting { try mapIndex(&source, &x) } else { try mapIndex(&source, &x) }
+        try x.element("format", &format)
+        try x.element("source", &source, always: true)
+        try x.element("backingStore", &backingStore)
+        self.source = source
+    }
+
+    /// The number of a backing image stands on `<backingStore>`, not on its source.
+    private func mapIndex<M: ElementMapper>(_ source: inout DiskSource, _ x: inout M) throws {
+        if x.flags.contains(.inactive) {
+            source.index = nil
+            return
+        }
+        try x.attribute("index", &source.index)
+    }
+}

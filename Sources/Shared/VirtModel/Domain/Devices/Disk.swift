@@ -1,0 +1,157 @@
+package import VirtXML
+
+/// A disk, CD-ROM or floppy drive (`<disk>`).
+package struct Disk: Equatable, Sendable, XMLMappable {
+    package enum Device: String, XMLEnum { case disk, cdrom, floppy, lun }
+    package enum Bus: String, XMLEnum { case ide, fdc, scsi, virtio, xen, usb, uml, sata, sd, none }
+    package enum Model: String, XMLEnum {
+        case virtio
+        case virtioTransitional = "virtio-transitional"
+        case virtioNonTransitional = "virtio-non-transitional"
+    }
+    package enum Snapshot: String, XMLEnum { case no, `internal`, external, manual }
+    package enum UnfilteredSGIO: String, XMLEnum { case filtered, unfiltered }
+    package enum Tray: String, XMLEnum { case closed, open }
+
+    package var device = Device.disk
+    package var model: Model?
+    package var rawIO: Bool?
+    package var sgio: UnfilteredSGIO?
+    package var snapshot: Snapshot?
+    package var driver: DiskDriver?
+    /// Where the data is; its `type` is the disk's.
+    package var source = DiskSource()
+    /// Credentials that stand beside the source, libvirt's older place for them.
+    package var auth: StorageAuth?
+    package var backingStore: BackingStore?
+    package var mirror: DiskMirror?
+    package var geometry: DiskGeometry?
+    package var blockIO: DiskBlockIO?
+    package var target = Target()
+    package var ioTune: IOTune?
+    package var readonly = false
+    package var shareable = false
+    package var transient: Transient?
+    package var serial: String?
+    package var wwn: String?
+    package var vendor: String?
+    package var product: String?
+    /// Encryption that stands beside the source, libvirt's older place for it.
+    package var encryption: StorageEncryption?
+    package var info = DeviceInfo()
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.attribute("type", &source.type)
+        try x.attribute("device", &device)
+        try x.attribute("model", &model)
+        try x.attribute("rawio", &rawIO)
+        try x.attribute("sgio", &sgio)
+        try x.attribute("snapshot", &snapshot)
+        try x.element("driver", &driver)
+        try x.element("auth", &auth)
+        try x.element("source", &source)
+        try x.element("backingStore", &backingStore)
+        if !x.flags.contains(.inactive) { try x.element("mirror", &mirror) }
+        try x.element("geometry", &geometry)
+        try x.element("blockio", &blockIO)
+        try x.element("target", &target)
+        try x.element("iotune", &ioTune)
+        try x.presence("readonly", &readonly)
+        try x.presence("shareable", &shareable)
+        try x.element("transient", &transient)
+        try x.textElement("serial", &serial)
+        try x.textElement("wwn", &wwn)
+        try x.textElement("vendor", &vendor)
+        try x.textElement("product", &product)
+        try x.element("encryption", &encryption)
+        try info.map(&x, [.boot])
+    }
+
+    /// What the guest sees the disk as.
+    package struct Target: Equatable, Sendable, XMLMappable {
+        package var dev: String?
+        package var bus: Bus?
+        package var tray: Tray?
+        package var removable: Bool?
+        package var rotationRate: UInt32?
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.attribute("dev", &dev)
+            try x.attribute("bus", &bus)
+            var shown = x.flags.contains(.inactive) && x.isWriting ? nil : tray
+            try x.attribute("tray", &shown)
+            if x.isReading { tray = shown }
+            try x.attribute("removable", &removable, .onOff)
+            try x.attribute("rotation_rate", &rotationRate)
+        }
+    }
+
+    /// Changes are forgotten when the guest stops.
+    package struct Transient: Equatable, Sendable, XMLMappable {
+        package var shareBacking: Bool?
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws { try x.attribute("shareBacking", &shareBacking) }
+    }
+}
+
+/// The geometry that the guest is told.
+package struct DiskGeometry: Equatable, Sendable, XMLMappable {
+    package enum Translation: String, XMLEnum { case none, auto, lba }
+    package var cylinders: UInt32 = 0
+    package var heads: UInt32 = 0
+    package var sectors: UInt32 = 0
+    package var translation: Translation?
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.required("cyls", &cylinders)
+        try x.required("heads", &heads)
+        try x.required("secs", &sectors)
+        try x.attribute("trans", &translation)
+    }
+}
+
+/// The block sizes that the guest is told.
+package struct DiskBlockIO: Equatable, Sendable, XMLMappable {
+    package var logicalBlockSize: UInt32?
+    package var physicalBlockSize: UInt32?
+    package var discardGranularity: UInt32?
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.attribute("logical_block_size", &logicalBlockSize)
+        try x.attribute("physical_block_size", &physicalBlockSize)
+        try x.attribute("discard_granularity", &discardGranularity)
+    }
+}
+
+/// The copy that a running block job writes (`<mirror>`).
+package struct DiskMirror: Equatable, Sendable, XMLMappable {
+    package enum Job: String, XMLEnum { case copy, activeCommit = "active-commit" }
+    package enum Ready: String, XMLEnum { case yes, abort, pivot }
+
+    package var job: Job?
+    package var ready: Ready?
+    package var format: DiskFormat?
+    package var source = DiskSource()
+    package var backingStore: BackingStore?
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.attribute("type", &source.type)
+        try x.attribute("job", &job)
+        try x.attribute("ready", &ready)
+        try x.element("format", &format)
+        try x.element("source", &source, always: true)
+        try x.element("backingStore", &backingStore)
+    }
+}

@@ -1,0 +1,107 @@
+import VirtCore
+package import VirtXML
+
+/// A display (`<graphics>`).
+package struct Graphics: Equatable, Sendable, XMLMappable {
+    package enum Kind: String, XMLEnum {
+        case sdl, vnc, rdp, desktop, spice, dbus
+        case eglHeadless = "egl-headless"
+    }
+    package enum SharePolicy: String, XMLEnum {
+        case ignore
+        case allowExclusive = "allow-exclusive"
+        case forceShared = "force-shared"
+    }
+    package enum ConnectedAction: String, XMLEnum { case fail, disconnect, keep }
+
+    package var type = Kind.vnc
+    /// A port of 0 with `autoport`: chosen at start; what a running guest has otherwise.
+    package var port: Int32?
+    package var tlsPort: Int32?
+    package var autoport: Bool?
+    package var websocket: Int32?
+    package var websocketGenerated: Bool?
+    package var keymap: String?
+    package var sharePolicy: SharePolicy?
+    package var powerControl: Bool?
+    package var password: String?
+    package var passwordValidTo: String?
+    package var passwordConnected: ConnectedAction?
+    package var defaultMode: String?
+    package var display: String?
+    package var xauth: String?
+    package var fullscreen: Bool?
+    package var listens: [GraphicsListen] = []
+    package var spice = SpiceOptions()
+    package var gl: GL?
+    package var dbusAddress: String?
+    package var dbusP2P: Bool?
+    package var audioID: UInt32?
+    /// The compatibility attributes of the element, until the listens are put together.
+    var legacyListen: String?
+    var legacySocket: String?
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.required("type", &type)
+        switch type {
+        case .vnc: try mapVNC(&x)
+        case .spice: try mapSpice(&x)
+        case .sdl:
+            try x.attribute("display", &display)
+            try x.attribute("xauth", &xauth)
+            try x.attribute("fullscreen", &fullscreen)
+        case .dbus:
+            try x.attribute("p2p", &dbusP2P)
+            if !x.flags.contains(.inactive) { try x.attribute("address", &dbusAddress) }
+        case .eglHeadless, .rdp, .desktop: break
+        }
+        if type == .vnc || type == .spice { try mapListens(&x) }
+        if type == .spice { try spice.mapChildren(&x) }
+        if type == .vnc { try x.valueElement("audio", "id", &audioID) }
+        try x.element("gl", &gl)
+        if type == .dbus { try x.valueElement("audio", "id", &audioID) }
+    }
+
+    private mutating func mapVNC<M: ElementMapper>(_ x: inout M) throws {
+        try mapPorts(&x, automatic: "autoport")
+        try mapListenAttributes(&x)
+        try x.attribute("keymap", &keymap)
+        try x.attribute("sharePolicy", &sharePolicy)
+        try mapPassword(&x)
+        try x.attribute("powerControl", &powerControl)
+    }
+
+    private mutating func mapSpice<M: ElementMapper>(_ x: inout M) throws {
+        try mapPorts(&x, automatic: "autoport")
+        try mapListenAttributes(&x)
+        try x.attribute("keymap", &keymap)
+        try x.attribute("defaultMode", &defaultMode)
+        try mapPassword(&x)
+        if x.isReading, defaultMode == "any" { defaultMode = nil }
+    }
+
+    private mutating func mapPassword<M: ElementMapper>(_ x: inout M) throws {
+        if x.isWriting, !x.flags.contains(.secure) { return }
+        try x.attribute("passwd", &password)
+        try x.attribute("passwdValidTo", &passwordValidTo)
+        try x.attribute("connected", &passwordConnected)
+    }
+
+    /// Whether all ports are for the daemon to choose.
+    package var isAutomatic: Bool { autoport == true }
+
+    /// What the graphics can do with OpenGL.
+    package struct GL: Equatable, Sendable, XMLMappable {
+        package var enable: Bool?
+        package var renderNode: String?
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.attribute("enable", &enable)
+            try x.attribute("rendernode", &renderNode)
+        }
+    }
+}

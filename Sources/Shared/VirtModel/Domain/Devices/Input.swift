@@ -1,0 +1,69 @@
+package import VirtXML
+
+/// A mouse, keyboard, tablet or passed-through input device (`<input>`).
+package struct Input: Equatable, Sendable, XMLMappable {
+    package enum Kind: String, XMLEnum { case mouse, tablet, keyboard, passthrough, evdev }
+    package enum Bus: String, XMLEnum { case ps2, usb, xen, parallels, virtio, none }
+    package enum Model: String, XMLEnum {
+        case virtio
+        case virtioTransitional = "virtio-transitional"
+        case virtioNonTransitional = "virtio-non-transitional"
+    }
+
+    package var type = Kind.mouse
+    package var bus: Bus?
+    package var model: Model?
+    package var virtio = VirtioOptions()
+    package var source: Source?
+    package var info = DeviceInfo()
+
+    package init() {}
+
+    package init(_ type: Kind, _ bus: Bus) {
+        self.type = type
+        self.bus = bus
+    }
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.required("type", &type)
+        try x.attribute("bus", &bus)
+        try x.attribute("model", &model)
+        try x.group("driver") { try virtio.map(&$0) }
+        try x.group("source") { try mapSource(&$0) }
+        try info.map(&x)
+    }
+
+    /// The host's device has another attribute's name for each type.
+    private mutating func mapSource<M: ElementMapper>(_ x: inout M) throws {
+        guard x.isReading || source != nil else { return }
+        var mapped = source ?? Source()
+        if type == .evdev {
+            try x.attribute("dev", &mapped.path)
+            try x.attribute("grab", &mapped.grab)
+            try x.attribute("grabToggle", &mapped.grabToggle)
+            try x.attribute("repeat", &mapped.repeats, .onOff)
+        } else {
+            try x.attribute("evdev", &mapped.path)
+        }
+        source = mapped
+    }
+
+    package struct Source: Equatable, Sendable {
+        package enum Grab: String, XMLEnum { case all }
+        package enum GrabToggle: String, XMLEnum {
+            case ctrlCtrl = "ctrl-ctrl"
+            case altAlt = "alt-alt"
+            case shiftShift = "shift-shift"
+            case metaMeta = "meta-meta"
+            case scrolllock
+            case ctrlScrolllock = "ctrl-scrolllock"
+        }
+        /// The event device on the host.
+        package var path: String?
+        package var grab: Grab?
+        package var repeats: Bool?
+        package var grabToggle: GrabToggle?
+
+        package init() {}
+    }
+}

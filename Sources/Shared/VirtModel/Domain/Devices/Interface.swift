@@ -1,0 +1,168 @@
+import VirtCore
+package import VirtXML
+
+/// A network interface (`<interface>`).
+package struct Interface: Equatable, Sendable, XMLMappable {
+    package enum Kind: String, XMLEnum {
+        case user, ethernet, vhostuser, server, client, mcast, network, bridge, `internal`, direct, hostdev, udp, vdpa
+        case vds, null
+    }
+    package enum MACType: String, XMLEnum { case generated, `static` }
+    package enum LinkState: String, XMLEnum { case up, down }
+
+    package var type = Kind.user
+    /// A host device goes back to its driver when the guest ends.
+    package var managed: Bool?
+    package var trustGuestRxFilters: Bool?
+    package var mac: MACAddress?
+    package var macType: MACType?
+    package var macCheck: Bool?
+    package var source = InterfaceSource()
+    /// What a running guest's network gave it; only in status documents.
+    package var actual: ActualInterface?
+    package var vlan: VLAN?
+    package var virtualPort: VirtualPort?
+    package var bandwidth: Bandwidth?
+    package var addresses: [InterfaceIP] = []
+    package var routes: [InterfaceRoute] = []
+    package var script: String?
+    package var downScript: String?
+    package var targetDevice: String?
+    package var targetManaged: Bool?
+    package var model: String?
+    package var driver: InterfaceDriver?
+    package var backend: Backend?
+    package var filter: NetworkFilterReference?
+    package var link: LinkState?
+    package var mtu: UInt32?
+    package var coalesce: Coalesce?
+    package var teaming: Teaming?
+    package var sendBuffer: UInt64?
+    package var portForwards: [PortForward] = []
+    package var info = DeviceInfo()
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.attribute("type", &type)
+        source.type = type
+        if x.isReading || type == .hostdev { try x.attribute("managed", &managed) }
+        try x.attribute("trustGuestRxFilters", &trustGuestRxFilters)
+        try x.group("mac") { try mapMAC(&$0) }
+        // A host device's driver is part of what it is, and stands before it.
+        if type == .hostdev { try x.element("driver", &driver) }
+        try source.map(&x)
+        try x.element("vlan", &vlan)
+        try x.element("virtualport", &virtualPort)
+        try x.element("bandwidth", &bandwidth)
+        if x.flags.contains(.status) { try x.element("actual", &actual) }
+        try x.elements("ip", &addresses)
+        try x.elements("route", &routes)
+        try x.valueElement("script", "path", &script)
+        try x.valueElement("downscript", "path", &downScript)
+        try x.group("target") { try mapTarget(&$0) }
+        try x.valueElement("model", "type", &model)
+        if type != .hostdev { try x.element("driver", &driver) }
+        try x.element("backend", &backend)
+        try x.element("filterref", &filter)
+        try x.valueElement("link", "state", &link)
+        try x.valueElement("mtu", "size", &mtu)
+        try x.element("coalesce", &coalesce)
+        try x.element("teaming", &teaming)
+        try x.group("tune") { try $0.textElement("sndbuf", &sendBuffer) }
+        try x.elements("portForward", &portForwards)
+        try info.map(&x, [.boot, .rom])
+    }
+
+    private mutating func mapMAC<M: ElementMapper>(_ x: inout M) throws {
+        try x.attribute("address", &mac, invalid: .malformed("unable to parse mac address"))
+        try x.attribute("type", &macType)
+        try x.attribute("check", &macCheck)
+        if x.isReading, let mac, mac.isMulticast {
+            throw VirtError.malformed("expected unicast mac address, found multicast '\(mac)'")
+        }
+    }
+
+    /// Names that libvirt makes up are not part of a definition.
+    private mutating func mapTarget<M: ElementMapper>(_ x: inout M) throws {
+        let isDefinition = x.flags.contains(.inactive)
+        var shown = isDefinition && hasGeneratedTarget ? nil : targetDevice
+        try x.attribute("dev", &shown)
+        if type == .ethernet { try x.attribute("managed", &targetManaged) }
+        guard x.isReading else { return }
+        targetDevice = shown
+        if isDefinition, hasGeneratedTarget { targetDevice = nil }
+    }
+
+    private var hasGeneratedTarget: Bool {
+        guard let targetDevice else { return false }
+        return ["vnet", "vif", "macvtap", "macvlan"].contains { targetDevice.hasPrefix($0) }
+    }
+
+    /// Which host devices are used for taps and vhost.
+    package struct Backend: Equatable, Sendable, XMLMappable {
+        package var type: String?
+        package var logFile: String?
+        package var tap: String?
+        package var vhost: String?
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.attribute("type", &type)
+            try x.attribute("logFile", &logFile)
+            try x.attribute("tap", &tap)
+            try x.attribute("vhost", &vhost)
+        }
+    }
+
+    /// Two interfaces of which the guest uses one at a time.
+    package struct Teaming: Equatable, Sendable, XMLMappable {
+        package enum Kind: String, XMLEnum { case persistent, transient }
+        package var type = Kind.persistent
+        /// The alias of the other one, for a transient one.
+        package var persistent: String?
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.required("type", &type)
+            try x.attribute("persistent", &persistent)
+        }
+    }
+
+    package struct Coalesce: Equatable, Sendable, XMLMappable {
+        package var receiveFramesMaximum: UInt32?
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.group("rx") { try $0.valueElement("frames", "max", &receiveFramesMaximum) }
+        }
+    }
+}
+
+/// A network filter with its variables (`<filterref>`).
+package struct NetworkFilterReference: Equatable, Sendable, XMLMappable {
+    package struct Parameter: Equatable, Sendable, XMLMappable {
+        package var name = ""
+        package var value = ""
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.required("name", &name)
+            try x.required("value", &value)
+        }
+    }
+
+    package var filter = ""
+    package var parameters: [Parameter] = []
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.required("filter", &filter)
+        try x.elements("parameter", &parameters)
+    }
+}

@@ -1,0 +1,31 @@
+package import VirtXML
+
+/// A sound card (`<sound>`).
+package struct Sound: Equatable, Sendable, XMLMappable {
+    package enum Model: String, XMLEnum { case sb16, es1370, pcspk, ac97, ich6, ich9, usb, ich7 }
+
+    package var model = Model.ich6
+    package var multichannel: Bool?
+    package var codecs: [Codec] = []
+    package var audioID: UInt32?
+    package var info = DeviceInfo()
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.required("model", &model)
+        try x.attribute("multichannel", &multichannel)
+        try x.elements("codec", &codecs)
+        try x.valueElement("audio", "id", &audioID)
+        try info.map(&x)
+    }
+
+    package struct Codec: Equatable, Sendable, XMLMappable {
+        package enum Kind: String, XMLEnum { case duplex, micro, output }
+        package var type = Kind.duplex
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws { try x.required("type", &type) }
+    }
+}

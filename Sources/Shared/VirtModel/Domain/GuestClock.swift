@@ -1,0 +1,82 @@
+import VirtCore
+package import VirtXML
+
+/// The guest's clock and timers (`<clock>`).
+package struct GuestClock: Equatable, Sendable, XMLMappable {
+    package enum Offset: String, XMLEnum { case utc, localtime, variable, timezone, absolute }
+    package enum Basis: String, XMLEnum { case utc, localtime }
+
+    package var offset = Offset.utc
+    /// Seconds; "reset" for utc and localtime has no number.
+    package var adjustment: String?
+    package var basis: Basis?
+    package var timezone: String?
+    package var start: UInt64?
+    package var timers: [Timer] = []
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.attribute("offset", &offset)
+        try x.attribute("adjustment", &adjustment)
+        try x.attribute("basis", &basis)
+        try x.attribute("timezone", &timezone)
+        try x.attribute("start", &start)
+        try x.elements("timer", &timers)
+        if x.isReading { try settle() }
+    }
+
+    private mutating func settle() throws(VirtError) {
+        switch offset {
+        case .variable:
+            if adjustment == nil { adjustment = "0" }
+            if basis == nil { basis = .utc }
+        case .timezone:
+            guard timezone != nil else {
+                throw VirtError.malformed("missing 'timezone' attribute for clock with offset='timezone'")
+            }
+        case .utc, .localtime, .absolute: break
+        }
+    }
+
+    package struct Timer: Equatable, Sendable, XMLMappable {
+        package enum Name: String, XMLEnum { case platform, pit, rtc, hpet, tsc, kvmclock, hypervclock, armvtimer }
+        package enum TickPolicy: String, XMLEnum { case delay, catchup, merge, discard }
+        package enum Track: String, XMLEnum { case boot, guest, wall }
+        package enum Mode: String, XMLEnum { case auto, native, emulate, paravirt, smpsafe }
+
+        package var name = Name.rtc
+        package var present: Bool?
+        package var tickPolicy: TickPolicy?
+        package var track: Track?
+        package var frequency: UInt64?
+        package var mode: Mode?
+        package var catchup: Catchup?
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.required("name", &name)
+            try x.attribute("present", &present)
+            try x.attribute("tickpolicy", &tickPolicy)
+            try x.attribute("track", &track)
+            try x.attribute("frequency", &frequency)
+            try x.attribute("mode", &mode)
+            try x.element("catchup", &catchup)
+        }
+    }
+
+    package struct Catchup: Equatable, Sendable, XMLMappable {
+        package var threshold: UInt32?
+        package var slew: UInt32?
+        package var limit: UInt32?
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.attribute("threshold", &threshold)
+            try x.attribute("slew", &slew)
+            try x.attribute("limit", &limit)
+        }
+    }
+}
