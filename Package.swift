@@ -58,7 +58,10 @@ let drivers: [Target] = [
     room("QEMUMonitor", "virtqemud/QMP", ["VirtOS", "VirtCore"]),
     room("QEMUCommand", "virtqemud/Command", ["QEMUMonitor", "VirtModel", "VirtXML", "VirtCore"]),
     room("QEMUDriver", "virtqemud/Driver", base + ["QEMUCommand", "QEMUMonitor", "VirtModel", "VirtXML", "CLinux", "CGcrypt"]),
-    room("NetworkDriver", "virtnetworkd/Driver", base + ["CNetlink", "VirtModel", "VirtXML"]),
+    room("NetworkLeases", "virtnetworkd/Leases", []),
+    room(
+        "NetworkDriver", "virtnetworkd/Driver",
+        base + ["NetworkLeases", "CNetlink", "CLinux", "VirtModel", "VirtXML"]),
     room("StorageDriver", "virtstoraged/Driver", base + ["VirtModel", "VirtXML", "CLinux"]),
     room("LogDriver", "virtlogd/Driver", base + ["CLinux"]),
     room("LockDriver", "virtlockd/Driver", base + ["CLinux"]),
@@ -67,6 +70,9 @@ let drivers: [Target] = [
 
 let executables: [Target] = [
     .executableTarget(name: "protocolgen", path: "Sources/Shared/protocolgen", swiftSettings: settings),
+    .executableTarget(
+        name: "virtleaseshelper", dependencies: ["NetworkLeases"], path: "Sources/virtnetworkd/LeasesHelper",
+        swiftSettings: settings),
     daemon("virtqemud", "QEMUDriver"), daemon("virtnetworkd", "NetworkDriver"), daemon("virtstoraged", "StorageDriver"),
     daemon("virtlogd", "LogDriver"), daemon("virtlockd", "LockDriver"), daemon("virtproxyd", "ProxyDriver"),
 ]
@@ -82,7 +88,7 @@ let allTests: [Target] = [
     tests("QEMUMonitorTests", ["QEMUMonitor", "VirtOS", "VirtCore"]),
     tests("QEMUCommandTests", ["QEMUCommand", "QEMUMonitor", "VirtModel", "VirtXML", "VirtCore"]),
     tests("QEMUDriverTests", ["QEMUDriver", "QEMUCommand", "QEMUMonitor", "VirtModel"] + base),
-    tests("NetworkDriverTests", ["NetworkDriver", "VirtModel"] + base),
+    tests("NetworkDriverTests", ["NetworkDriver", "NetworkLeases", "VirtModel", "VirtXML"] + base),
     tests("StorageDriverTests", ["StorageDriver", "VirtModel"] + base),
     tests("LogDriverTests", ["LogDriver"] + base),
     tests("LockDriverTests", ["LockDriver"] + base),

@@ -1,0 +1,25 @@
+/// Where the daemon keeps its files: libvirt's places.
+struct NetworkPaths: Equatable, Sendable {
+    /// Definitions, one file per network.
+    var configuration: String
+    /// Links to the definitions of the networks that are started with the host.
+    var autostart: String
+    /// State of running networks, process ids, ports.
+    var state: String
+    /// Files of dnsmasq, lease files, MAC maps.
+    var dnsmasq: String
+    /// Put in front of all paths; empty on a host of its own.
+    var root: String
+
+    func configuration(_ name: String) -> String { "\(configuration)/\(name).xml" }
+    func status(_ name: String) -> String { "\(state)/\(name).xml" }
+    func ports(_ name: String) -> String { "\(state)/\(name)/ports" }
+    func leases(_ bridge: String) -> String { "\(dnsmasq)/\(bridge).status" }
+    func macMap(_ bridge: String) -> String { "\(dnsmasq)/\(bridge).macs" }
+
+    func dnsmasqFiles(_ name: String) -> DnsmasqConfiguration.Files {
+        DnsmasqConfiguration.Files(
+            configuration: "\(dnsmasq)/\(name).conf", processID: "\(state)/\(name).pid",
+            hosts: "\(dnsmasq)/\(name).hostsfile", additionalHosts: "\(dnsmasq)/\(name).addnhosts")
+    }
+}
