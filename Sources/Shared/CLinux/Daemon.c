@@ -56,3 +56,14 @@ int clinux_memory_file(const char *name, const void *bytes, size_t length) {
     fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
     return fd;
 }
+
+void clinux_options_begin(void) { optind = 0; }
+
+int clinux_options_next(int count, char *const *arguments, const char *letters, const struct option *options,
+                        const char **argument) {
+    int letter = getopt_long(count, arguments, letters, options, NULL);
+    *argument = optarg;
+    return letter;
+}
+
+int clinux_options_rest(void) { return optind; }

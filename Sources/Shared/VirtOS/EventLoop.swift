@@ -3,6 +3,15 @@ import Glibc
 import Synchronization
 package import VirtCore
 
+/// What a loop has been given to run.
+enum LoopItem {
+    /// A job of an actor that is isolated to the loop.
+    case serial(UnownedJob)
+    /// A job of a task that prefers the loop as its executor.
+    case task(UnownedJob)
+    case closure(@Sendable () -> Void)
+}
+
 /// One thread with one epoll set that runs callbacks of descriptors and timers, closures, and Swift's jobs.
 ///
 /// It is a serial executor (an actor whose `unownedExecutor` is the loop runs on it, and `assumeIsolated` works in the
@@ -27,7 +36,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
     // Only touched by the loop's thread.
     var timers = TimerHeap()
-    private var queue = JobQueue()
+    private var queue = Ring<LoopItem>()
     private var incoming = ContiguousArray<LoopItem>()
     /// The watches by descriptor number.
     private var watches = ContiguousArray<Watch?>()

@@ -1,4 +1,3 @@
-import CLinux
 import Synchronization
 import VirtCore
 
@@ -10,7 +9,7 @@ package final class EventLoopGroup: Sendable {
     /// Starts `count` loops; without a count, one per core that the process may use. A process that cannot have an
     /// event loop at its start ends here.
     package init(count: Int? = nil, name: String = "loop") {
-        let wanted = max(1, count ?? Self.cores)
+        let wanted = max(1, count ?? HostInfo.processors)
         do throws(VirtError) {
             var loops: [EventLoop] = []
             for index in 0..<wanted { loops.append(try EventLoop(name: "\(name)-\(index)")) }
@@ -29,10 +28,5 @@ package final class EventLoopGroup: Sendable {
     /// Ends all threads. See `EventLoop.shutdown()`.
     package func shutdown() {
         for loop in loops { loop.shutdown() }
-    }
-
-    /// The cores that the process may run on.
-    package static var cores: Int {
-        max(1, Int(clinux_cpu_count()))
     }
 }

@@ -8,6 +8,7 @@
 
 #include "CLinuxChild.h"
 #include "CLinuxDaemon.h"
+#include "CLinuxFiles.h"
 #include "CLinuxGuest.h"
 
 // ---- The event loop that runs on this thread (NULL on others).

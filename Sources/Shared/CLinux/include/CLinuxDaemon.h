@@ -20,3 +20,12 @@ int clinux_read_signal(int fd);
 
 // Bytes in a close-on-exec memfd, sealed against change. A descriptor or -errno.
 int clinux_memory_file(const char *name, const void *bytes, size_t length);
+
+// ---- getopt_long, whose state is global. One parse at a time, begun with clinux_options_begin.
+
+void clinux_options_begin(void);
+// The next option's letter or value, '?' after a message for a wrong one, -1 at the end. *argument: its argument or NULL.
+int clinux_options_next(int count, char *const *arguments, const char *letters, const struct option *options,
+                        const char **argument);
+// The index of the first argument that is no option.
+int clinux_options_rest(void);

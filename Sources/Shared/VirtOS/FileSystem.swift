@@ -1,0 +1,71 @@
+import CLinux
+import Glibc
+package import VirtCore
+
+/// Files as the daemons read and write them. All of it blocks: call it through a `BlockingPool`.
+package enum FileSystem {
+    /// The whole of a file of at most `limit` bytes; a larger one is EOVERFLOW.
+    package static func read(_ path: String, limit: Int = 32 << 20) throws(VirtError) -> [UInt8] {
+        let file = try OwnedDescriptor(opening: path, O_RDONLY)
+        return try readAll(file.rawValue, path, limit)
+    }
+
+    private static func readAll(_ file: Int32, _ path: String, _ limit: Int) throws(VirtError) -> [UInt8] {
+        var status = stat()
+        let hint = fstat(file, &status) == 0 && status.st_size > 0 ? min(status.st_size, limit) : 4096
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(hint + 1)
+        var chunk = [UInt8](repeating: 0, count: min(max(hint + 1, 4096), 1 << 20))
+        while true {
+            let count = Glibc.read(file, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .system(errno, .none, "Failed to read file '\(path)'") }
+            guard count > 0 else { return bytes }
+            guard bytes.count + count <= limit else { throw .system(EOVERFLOW, .none, "Failed to read file '\(path)'") }
+            bytes += chunk[..<count]
+        }
+    }
+
+    /// Writes all of `bytes` to a descriptor that blocks.
+    package static func write(_ descriptor: Int32, _ bytes: [UInt8], name: String) throws(VirtError) {
+        var done = 0
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress?.advanced(by: done), $0.count - done) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .system(errno, .none, "cannot write data to file '\(name)'") }
+            done += count
+        }
+    }
+
+    /// Whether the path leads to something.
+    package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// Whether the path leads to a directory.
+    package static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Removes a file or link. False: there was none.
+    @discardableResult
+    package static func remove(_ path: String) throws(VirtError) -> Bool {
+        if unlink(path) == 0 { return true }
+        guard errno == ENOENT else { throw .system(errno, .none, "Unable to remove file '\(path)'") }
+        return false
+    }
+
+    /// Makes the file's directory entry survive a crash.
+    package static func syncDirectory(_ path: String) throws(VirtError) {
+        let directory = try OwnedDescriptor(opening: path, O_RDONLY | O_DIRECTORY)
+        // File systems without a notion of it say EINVAL.
+        guard fsync(directory.rawValue) == 0 || errno == EINVAL else {
+            throw .system(errno, .none, "Failed to sync directory '\(path)'")
+        }
+    }
+
+    /// The directory that holds the path.
+    package static func directory(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}
