@@ -1,7 +1,8 @@
 /// The generated files of a package and what they should be.
 package struct OutputTree {
     private static let protocols = "Sources/Shared/VirtWire/Protocols"
-    private static let code = "Sources/Shared/VirtWire/Generated"
+    private static let library = "Sources/Shared/VirtWire/Generated"
+    private static let tests = "Tests/VirtWireTests/Generated"
 
     private let root: String
     /// Path below the root -> text.
@@ -12,10 +13,12 @@ package struct OutputTree {
         self.root = root
         let descriptions = try Files.read(directory: "\(root)/\(OutputTree.protocols)", suffix: ".x")
         var wanted: [String: String] = [:]
-        for (name, text) in try Generator.generate(descriptions) { wanted["\(OutputTree.code)/\(name)"] = text }
+        let code = try Generator.generate(descriptions)
+        for (name, text) in code.library { wanted["\(OutputTree.library)/\(name)"] = text }
+        for (name, text) in code.tests { wanted["\(OutputTree.tests)/\(name)"] = text }
         self.wanted = wanted
         var present: [String: String] = [:]
-        for directory in [OutputTree.code] {
+        for directory in [OutputTree.library, OutputTree.tests] {
             for (name, text) in try Files.read(directory: "\(root)/\(directory)", suffix: ".swift") {
                 present["\(directory)/\(name)"] = text
             }
