@@ -50,7 +50,7 @@ let libraries: [Target] = [
     shared("VirtModel", ["VirtXML", "VirtCore"]),
     shared("VirtWire", ["VirtCore"], exclude: ["Protocols"]),
     shared("VirtRPC", ["VirtOS", "VirtWire", "VirtCore", "CSystemd"]),
-    shared("VirtDaemon", ["VirtRPC", "VirtOS", "VirtWire", "VirtCore", "CSystemd"]),
+    shared("VirtDaemon", ["VirtRPC", "VirtOS", "VirtWire", "VirtCore", "CSystemd", "CLinux"]),
 ]
 
 let base: [Target.Dependency] = ["VirtDaemon", "VirtRPC", "VirtOS", "VirtWire", "VirtCore"]
@@ -102,7 +102,8 @@ let lower = ["VirtCore", "VirtOS", "VirtWire", "VirtRPC", "VirtDaemon"]
 func isWanted(_ target: Target) -> Bool {
     guard let only else { return true }
     if target.type == .test { return target.name == "\(only)Tests" }
-    return !lower.contains(only) || lower.contains(target.name) || ["CLinux", "CSystemd", "protocolgen"].contains(target.name)
+    guard let room = lower.firstIndex(of: only) else { return true }
+    return lower[...room].contains(target.name) || ["CLinux", "CSystemd", "protocolgen"].contains(target.name)
 }
 
 let package = Package(

@@ -34,7 +34,8 @@ import VirtWire
     }
 
     @Test func `a procedure without a handler is not supported`() async throws {
-        let client = try await Swarm().client()
+        let swarm = Swarm()
+        let client = try await swarm.client()
         let error = await #expect(throws: VirtError.self) {
             try await client.call(RemoteProgram.ConnectGetCapabilities.self, XDRVoid())
         }
@@ -118,7 +119,8 @@ import VirtWire
     }
 
     @Test func `a ping is answered before anything else is asked`() throws {
-        let socket = try Swarm().rawSocket()
+        let swarm = Swarm()
+        let socket = try swarm.rawSocket()
         let ping = XDRWriter.frame(
             MessageHeader(program: KeepaliveProgram.number, version: 1, procedure: 1, type: .message, serial: 0))
         try RawPeer.write(socket, ping)
@@ -164,6 +166,9 @@ import VirtWire
 /// A peer without any of our code between it and the socket.
 enum RawPeer {
     static func write(_ socket: DescriptorBox, _ bytes: [UInt8]) throws {
+        // A peer that does not answer fails the test instead of hanging it.
+        var patience = timeval(tv_sec: 60, tv_usec: 0)
+        setsockopt(socket.rawValue, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         let flags = fcntl(socket.rawValue, F_GETFL)
         _ = fcntl(socket.rawValue, F_SETFL, flags & ~O_NONBLOCK)
         try #require(bytes.withUnsafeBytes { Glibc.write(socket.rawValue, $0.baseAddress, $0.count) } == bytes.count)

@@ -22,8 +22,6 @@ final class Swarm: Sendable {
         server = RPCServer(name: "test", loops: loops, programs: [table], limits: limits, routes: routes)
     }
 
-    deinit { loops.shutdown() }
-
     /// A client on a fresh socket pair.
     func client(readOnly: Bool = false, authentication: Authentication = .none) async throws -> RPCClient {
         let ends = try UnixSocket.pair()
