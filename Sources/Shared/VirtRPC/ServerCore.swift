@@ -47,6 +47,7 @@ package final class ServerCore: Sendable {
         var lastID: UInt64 = 0
         var running = 0
         var onRemoved: (@Sendable () -> Void)?
+        var onCountChange: (@Sendable () -> Void)?
     }
 
     private struct Entry {
@@ -108,19 +109,27 @@ package final class ServerCore: Sendable {
 
     func added(_ client: ClientHandle, _ connection: Connection) {
         let isAnonymous = !client.isAuthenticated
-        state.withLock { state in
+        let notify = state.withLock { state in
             state.clients[client.id] = Entry(client: client, connection: connection)
             if isAnonymous { state.anonymous.insert(client.id) }
+            return state.onCountChange
         }
+        notify?()
     }
 
     func removed(_ client: ClientHandle) {
         let notify = state.withLock { state in
             state.clients[client.id] = nil
             state.anonymous.remove(client.id)
-            return state.onRemoved
+            return (state.onRemoved, state.onCountChange)
         }
-        notify?()
+        notify.0?()
+        notify.1?()
+    }
+
+    /// Called, on any thread, after each client that came or went.
+    package func onCountChange(_ body: @escaping @Sendable () -> Void) {
+        state.withLock { $0.onCountChange = body }
     }
 
     /// Called whenever a place for a client may have become free.

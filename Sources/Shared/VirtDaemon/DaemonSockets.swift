@@ -1,0 +1,80 @@
+import Glibc
+import VirtCore
+import VirtOS
+import VirtRPC
+
+private let log = Logger("daemon.sockets")
+
+/// A daemon's listening sockets: those that it was activated with, or its own.
+struct DaemonSockets: Sendable {
+    /// One of a daemon's sockets.
+    private struct Kind {
+        let unit: String
+        let file: String
+        let mode: UInt32
+    }
+
+    private let names: DaemonFileNames
+    private let directory: String
+    private let settings: DaemonSettings
+    private let isPrivileged: Bool
+    /// Sockets that this process made and removes again.
+    private(set) var own: [String] = []
+
+    init(_ names: DaemonFileNames, _ paths: DaemonPaths, _ settings: DaemonSettings) {
+        self.names = names
+        self.settings = settings
+        directory = settings.socketDirectory.map(paths.path) ?? paths.runLibvirt
+        isPrivileged = !paths.isSession
+    }
+
+    /// Makes both servers listen; nobody is accepted yet.
+    ///
+    /// - Parameter ownerOnly: the main socket is for processes of the daemon's own user.
+    mutating func open(
+        main: RPCServer, admin: RPCServer, ownerOnly: Bool, activation: inout Activation
+    ) throws(VirtError) {
+        let isActivated = activation.hasSockets
+        let readWrite = settings.readWrite
+        let writable = Kind(unit: names.name, file: names.mainSocket, mode: readWrite.mode)
+        try listen(writable, isActivated, &activation) { socket in
+            main.listen(socket, authentication: readWrite.authentication, ownerOnly: ownerOnly)
+        }
+        if let file = names.readOnlySocket, isPrivileged {
+            let authentication = settings.readOnly.authentication
+            let readable = Kind(unit: "\(names.name)-ro", file: file, mode: settings.readOnly.mode)
+            try listen(readable, isActivated, &activation) { socket in
+                main.listen(socket, readOnly: true, authentication: authentication)
+            }
+        }
+        let adminKind = Kind(unit: "\(names.name)-admin", file: names.adminSocket, mode: settings.adminMode)
+        try listen(adminKind, isActivated, &activation) { admin.listen($0, ownerOnly: true) }
+        try activation.finish()
+    }
+
+    private mutating func listen(
+        _ kind: Kind, _ isActivated: Bool, _ activation: inout Activation, _ body: (consuming OwnedDescriptor) -> Void
+    ) throws(VirtError) {
+        let path = "\(directory)/\(kind.file)"
+        guard !isActivated else {
+            for box in activation.claim(unit: "\(kind.unit).socket", path: path) {
+                let socket = try box.descriptor.duplicate()
+                // What a service manager passes blocks.
+                try socket.setNonBlocking(true)
+                log.debug("listening on \(path), as activated")
+                body(socket)
+            }
+            return
+        }
+        let group = kind.file == names.adminSocket ? nil : settings.socketGroup
+        let socket = try UnixSocket.listen(path: path, mode: kind.mode, group: group)
+        own.append(path)
+        log.debug("listening on \(path)")
+        body(socket)
+    }
+
+    /// Removes the sockets that this process made.
+    func removeOwn() {
+        for path in own { unlink(path) }
+    }
+}
