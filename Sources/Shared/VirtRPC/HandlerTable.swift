@@ -97,6 +97,9 @@ package struct HandlerTable: Sendable {
         return descriptors[Int(number)]
     }
 
+    /// Whether a procedure has a handler of its own.
+    package func isHandled(_ number: Int32) -> Bool { handler(number) != nil }
+
     func handler(_ number: Int32) -> Handler? {
         guard number >= 0, Int(number) < handlers.count else { return nil }
         return handlers[Int(number)]
