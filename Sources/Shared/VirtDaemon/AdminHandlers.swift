@@ -67,7 +67,7 @@ package enum AdminHandlers {
         }
         table.on(AdminProgram.ConnectSetDaemonTimeout.self) { arguments, _ in
             try refuseFlags(arguments.flags, "adminConnectSetDaemonTimeout")
-            try service.changeTimeout(arguments.timeout)
+            service.changeTimeout(arguments.timeout)
             return XDRVoid()
         }
     }

@@ -44,8 +44,10 @@ extension TypedValue {
 enum WorkerPool {
     static func parameters(_ served: ServedServer) -> [TypedParameter] {
         let workers = served.workers
-        let running = UInt32(clamping: served.server.core.counts.running)
-        let count = min(max(workers.minimum, running), workers.maximum)
+        // The call that asks occupies a worker of its server.
+        let own = served.isAdmin ? 1 : 0
+        let running = UInt32(clamping: served.server.core.counts.running + own)
+        let count = min(max(workers.current, running), workers.maximum)
         return [
             TypedParameter("minWorkers", .uint(workers.minimum)),
             TypedParameter("maxWorkers", .uint(workers.maximum)),
@@ -67,7 +69,10 @@ enum WorkerPool {
             throw VirtError(
                 .invalidArg, .none, "maxWorkers must not be switched from zero to non-zero and vice versa")
         }
-        workers = WorkerNumbers(minimum: minimum, maximum: maximum, priority: new["prioWorkers"] ?? workers.priority)
+        workers.minimum = minimum
+        workers.maximum = maximum
+        workers.priority = new["prioWorkers"] ?? workers.priority
+        workers.adjust()
     }
 }
 

@@ -9,6 +9,9 @@ package struct ServedServer: Sendable {
     /// Clients read and set these; calls run on event loops, so they bound nothing.
     package var workers: WorkerNumbers
 
+    /// The server that virt-admin itself is a client of.
+    var isAdmin: Bool { server.name == "admin" }
+
     package init(server: RPCServer, workers: WorkerNumbers) {
         self.server = server
         self.workers = workers
@@ -56,11 +59,5 @@ package final class AdminService: Sendable {
         }
     }
 
-    func changeTimeout(_ seconds: UInt32) throws(VirtError) {
-        // libvirt counts milliseconds in 32 bits.
-        guard seconds <= UInt32(Int32.max) / 1000 else {
-            throw VirtError(.invalidArg, .none, "timeout '\(seconds)' is too large")
-        }
-        setTimeout(seconds)
-    }
+    func changeTimeout(_ seconds: UInt32) { setTimeout(seconds) }
 }

@@ -50,6 +50,18 @@ package struct WorkerNumbers: Sendable, Equatable {
     package var minimum: UInt32
     package var maximum: UInt32
     package var priority: UInt32
+    /// How many there seem to be.
+    package private(set) var current: UInt32
+
+    package init(minimum: UInt32, maximum: UInt32, priority: UInt32) {
+        self.minimum = minimum
+        self.maximum = maximum
+        self.priority = priority
+        current = minimum
+    }
+
+    /// After a change of the bounds: none ends or starts without need.
+    mutating func adjust() { current = min(max(current, minimum), maximum) }
 }
 
 extension DaemonSettings {
@@ -100,6 +112,8 @@ extension DaemonSettings {
         workers.priority = try file.uint("prio_workers") ?? 5
         adminWorkers.minimum = try file.uint("admin_min_workers") ?? 5
         adminWorkers.maximum = try file.uint("admin_max_workers") ?? 20
+        workers.adjust()
+        adminWorkers.adjust()
     }
 
     private static func limits(

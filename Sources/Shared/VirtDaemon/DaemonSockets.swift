@@ -50,6 +50,15 @@ struct DaemonSockets: Sendable {
         let adminKind = Kind(unit: "\(names.name)-admin", file: names.adminSocket, mode: settings.adminMode)
         try listen(adminKind, isActivated, &activation) { admin.listen($0, ownerOnly: true) }
         try activation.finish()
+        if !isActivated { try linkAdminSocket() }
+    }
+
+    /// virt-admin looks for virtproxyd's socket under the daemon's own name as well as under libvirtd's.
+    private mutating func linkAdminSocket() throws(VirtError) {
+        guard names.socketPrefix != names.name else { return }
+        let link = "\(directory)/\(names.name)-admin-sock"
+        try FileSystem.makeLink(link, to: names.adminSocket)
+        own.append(link)
     }
 
     private mutating func listen(
