@@ -67,7 +67,7 @@ struct SampleWriter {
         case .scalar(let name): write(scalar: name)
         case .string(let max): write(text: max)
         case .opaque(let max): write(data: max)
-        case .fixedOpaque(let count): sample.bytes += (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        case .fixedOpaque(let count): write(bytes: count)
         case .fixedCharacters(let count): for _ in 0..<count { write(scalar: "int8") }
         case .codable("TypedParameter", _): write(typedParameter: ())
         case .codable(let name, _):
@@ -131,7 +131,11 @@ struct SampleWriter {
     private mutating func write(data max: Int) {
         let count = Int.random(in: 0...min(max, 13), using: &generator)
         put(count: count, max: max, elementSize: 1)
-        sample.bytes += (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        write(bytes: count)
+    }
+
+    private mutating func write(bytes count: Int) {
+        for _ in 0..<count { sample.bytes.append(UInt8.random(in: 0...255, using: &generator)) }
         pad()
     }
 

@@ -25,7 +25,7 @@ extension XDRCodable {
         var writer = XDRWriter()
         encode(into: &writer)
         if let failure = writer.failure { throw failure }
-        return writer.bytes
+        return writer.takeBytes()
     }
 }
 

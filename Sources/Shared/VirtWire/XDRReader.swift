@@ -1,3 +1,4 @@
+import Glibc
 package import VirtCore
 
 /// Reads XDR (RFC 4506) from a message. Every count is checked against its limit and against the bytes that are left
@@ -105,11 +106,7 @@ extension XDRReader {
     package mutating func string(max: Int) throws(VirtError) -> String {
         let range = try take(try length(max: max))
         if range.isEmpty { return "" }
-        let text: String? = bytes.withUnsafeBytes { all in
-            let part = UnsafeRawBufferPointer(rebasing: all[range])
-            if containsNUL(part) { return nil }
-            return part.withMemoryRebound(to: UInt8.self) { String(validating: $0, as: UTF8.self) }
-        }
+        let text = bytes.withUnsafeBytes { all in validText(UnsafeRawBufferPointer(rebasing: all[range])) }
         guard let text else { throw XDRReader.failure }
         return text
     }
@@ -208,4 +205,16 @@ extension XDRReader {
         let words: [UInt32] = try integers(count)
         return words.map { Int8(truncatingIfNeeded: $0) }
     }
+}
+
+/// The text if it is UTF-8 without NUL. Decoding replaces what is wrong, so only correct text keeps its bytes (this
+/// is faster than the validating initializer, which is not specialized).
+private func validText(_ bytes: UnsafeRawBufferPointer) -> String? {
+    guard !containsNUL(bytes) else { return nil }
+    let text = String(decoding: bytes, as: UTF8.self)
+    let isSame = text.utf8.withContiguousStorageIfAvailable { own in
+        guard own.count == bytes.count, let left = own.baseAddress, let right = bytes.baseAddress else { return false }
+        return memcmp(left, right, own.count) == 0
+    }
+    return isSame == true ? text : nil
 }

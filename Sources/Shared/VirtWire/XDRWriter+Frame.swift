@@ -27,7 +27,7 @@ extension XDRWriter {
         var writer = XDRWriter(capacity: MessageHeader.size)
         writer.begin(header)
         writer.patchLength()
-        return writer.bytes
+        return writer.takeBytes()
     }
 
     /// The answer that a call or a stream packet failed. It always fits.
@@ -36,7 +36,7 @@ extension XDRWriter {
         writer.begin(header)
         WireError(error).encode(into: &writer)
         writer.patchLength()
-        return writer.bytes
+        return writer.takeBytes()
     }
 
     /// A packet of a stream's data, at most `MessageLimit.streamChunk` bytes of it.
@@ -45,7 +45,7 @@ extension XDRWriter {
         writer.begin(header)
         writer.raw(data)
         writer.patchLength()
-        return writer.bytes
+        return writer.takeBytes()
     }
 
     /// Starts a message in an empty buffer: room for the length, then the header.
@@ -59,14 +59,14 @@ extension XDRWriter {
 
     /// Completes the message that `begin` started.
     package mutating func finish() throws(VirtError) -> [UInt8] {
-        if bytes.count > MessageLimit.message { fail("Unable to encode message payload") }
+        if count > MessageLimit.message { fail("Unable to encode message payload") }
         if let failure { throw failure }
         patchLength()
-        return bytes
+        return takeBytes()
     }
 
     /// Writes the length of what is there into its first word.
     package mutating func patchLength() {
-        overwrite(at: 0, UInt32(truncatingIfNeeded: bytes.count))
+        overwrite(at: 0, UInt32(truncatingIfNeeded: count))
     }
 }

@@ -6,12 +6,29 @@ package import VirtCore
 /// What cannot be sent (an array over its limit, text over 4 MB) is remembered as `failure` and told when the frame
 /// is finished, so that encoding itself stays free of error handling.
 package struct XDRWriter {
-    package private(set) var bytes: [UInt8] = []
+    /// Written up to `end`, zero behind it: padding is there already.
+    private var storage: [UInt8]
+    private var end = 0
     /// The first thing that did not fit the protocol's limits.
     package private(set) var failure: VirtError?
 
     package init(capacity: Int = 256) {
-        bytes.reserveCapacity(capacity)
+        storage = [UInt8](repeating: 0, count: capacity)
+    }
+
+    /// Bytes written so far.
+    package var count: Int { end }
+
+    /// A copy of what was written so far.
+    package var bytes: [UInt8] { Array(storage[..<end]) }
+
+    /// What was written, without a copy. The writer is empty afterwards.
+    package mutating func takeBytes() -> [UInt8] {
+        var taken: [UInt8] = []
+        swap(&taken, &storage)
+        taken.removeLast(taken.count - end)
+        end = 0
+        return taken
     }
 
     /// Remembers that the message cannot be sent.
@@ -19,12 +36,26 @@ package struct XDRWriter {
         if failure == nil { failure = VirtError(.rpc, .rpc, reason) }
     }
 
+    /// Makes room for `count` more bytes and returns where they go.
+    private mutating func extend(by count: Int) -> Int {
+        let offset = end
+        end += count
+        if end > storage.count { grow() }
+        return offset
+    }
+
+    private mutating func grow() {
+        storage.append(contentsOf: repeatElement(0, count: max(storage.count, end - storage.count)))
+    }
+
     package mutating func uint32(_ value: UInt32) {
-        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+        let offset = extend(by: 4)
+        storage.withUnsafeMutableBytes { $0.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self) }
     }
 
     package mutating func uint64(_ value: UInt64) {
-        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+        let offset = extend(by: 8)
+        storage.withUnsafeMutableBytes { $0.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt64.self) }
     }
 
     package mutating func int32(_ value: Int32) {
@@ -62,8 +93,8 @@ package struct XDRWriter {
 
     /// Replaces the word at `offset`; nothing happens when there is none.
     mutating func overwrite(at offset: Int, _ value: UInt32) {
-        guard offset >= 0, offset + 4 <= bytes.count else { return }
-        withUnsafeBytes(of: value.bigEndian) { bytes.replaceSubrange(offset..<(offset + 4), with: $0) }
+        guard offset >= 0, offset + 4 <= end else { return }
+        storage.withUnsafeMutableBytes { $0.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self) }
     }
 
     /// The count of `field`'s elements; false (and a failure) when there are more than the protocol allows.
@@ -80,31 +111,28 @@ package struct XDRWriter {
 extension XDRWriter {
     /// Bytes as they are: the data of a stream packet.
     package mutating func raw(_ data: some Collection<UInt8>) {
-        bytes.append(contentsOf: data)
+        let offset = extend(by: data.count)
+        storage.withUnsafeMutableBytes { UnsafeMutableRawBufferPointer(rebasing: $0[offset...]).copyBytes(from: data) }
     }
 
-    package mutating func raw(_ data: UnsafeRawBufferPointer) {
-        bytes.append(contentsOf: data)
-    }
-
-    private mutating func pad(_ count: Int) {
-        switch count & 3 {
-        case 1: bytes.append(contentsOf: [0, 0, 0] as [UInt8])
-        case 2: bytes.append(contentsOf: [0, 0] as [UInt8])
-        case 3: bytes.append(0)
-        default: break
-        }
+    /// Bytes with their padding.
+    private mutating func padded(_ data: UnsafeRawBufferPointer) {
+        let offset = extend(by: (data.count + 3) & ~3)
+        storage.withUnsafeMutableBytes { UnsafeMutableRawBufferPointer(rebasing: $0[offset...]).copyMemory(from: data) }
     }
 
     package mutating func string(_ value: String, max: Int) {
-        var value = value
-        value.withUTF8 { text in
-            guard text.count <= max, !containsNUL(UnsafeRawBufferPointer(text)) else {
-                return fail("Unable to encode message payload")
-            }
-            uint32(UInt32(truncatingIfNeeded: text.count))
-            bytes.append(contentsOf: text)
-            pad(text.count)
+        let isWritten: Void? = value.utf8.withContiguousStorageIfAvailable { put(UnsafeRawBufferPointer($0), max: max) }
+        // Only strings bridged from elsewhere are not contiguous.
+        if isWritten == nil { Array(value.utf8).withUnsafeBytes { put($0, max: max) } }
+    }
+
+    private mutating func put(_ text: UnsafeRawBufferPointer, max: Int) {
+        guard text.count <= max, !containsNUL(text) else { return fail("Unable to encode message payload") }
+        let offset = extend(by: (text.count + 7) & ~3)
+        storage.withUnsafeMutableBytes { all in
+            all.storeBytes(of: UInt32(truncatingIfNeeded: text.count).bigEndian, toByteOffset: offset, as: UInt32.self)
+            UnsafeMutableRawBufferPointer(rebasing: all[(offset + 4)...]).copyMemory(from: text)
         }
     }
 
@@ -116,15 +144,13 @@ extension XDRWriter {
     /// Variable-length opaque data.
     package mutating func opaque(_ data: [UInt8], max: Int, _ field: StaticString) {
         guard count(data.count, max: max, field) else { return }
-        bytes.append(contentsOf: data)
-        pad(data.count)
+        data.withUnsafeBytes { padded($0) }
     }
 
     /// Fixed-length opaque data.
     package mutating func opaque(_ data: [UInt8], count: Int) {
         guard data.count == count else { return fail("Unable to encode message payload") }
-        bytes.append(contentsOf: data)
-        pad(count)
+        data.withUnsafeBytes { padded($0) }
     }
 
     package mutating func uuid(_ value: UUID) {

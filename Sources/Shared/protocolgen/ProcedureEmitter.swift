@@ -47,8 +47,8 @@ struct ProcedureEmitter {
         if let stream = procedure.stream { items.append("stream: .\(stream)") }
         if procedure.sparseFlag != 0 { items.append("sparseFlag: \(procedure.sparseFlag)") }
         if let denied = procedure.denied { items.append("readOnly: \(try readOnlyRule(denied, procedure))") }
-        if !procedure.access.isEmpty { items.append("access: [\(try rules(procedure.access, procedure))]") }
-        if !procedure.filter.isEmpty { items.append("accessFilter: [\(try rules(procedure.filter, procedure))]") }
+        items += try rules("access", procedure.access, procedure)
+        items += try rules("accessFilter", procedure.filter, procedure)
         if procedure.isEvent { items.append("isEvent: true") }
         return items
     }
@@ -64,7 +64,11 @@ struct ProcedureEmitter {
         }
     }
 
-    private func rules(_ rules: [AccessSyntax], _ procedure: ProcedureSyntax) throws(GenerationError) -> String {
+    /// An argument with an array of rules, cut between the rules so that it can be wrapped.
+    private func rules(
+        _ label: String, _ rules: [AccessSyntax], _ procedure: ProcedureSyntax
+    ) throws(GenerationError) -> [String] {
+        guard !rules.isEmpty else { return [] }
         var texts: [String] = []
         for rule in rules {
             guard let object = ProcedureEmitter.objects[rule.object] else {
@@ -78,7 +82,9 @@ struct ProcedureEmitter {
             case .equals(_, let value): texts.append("\(start), .value(\(value)))")
             }
         }
-        return texts.joined(separator: ", ")
+        texts[0] = "\(label): [\(texts[0])"
+        texts[texts.count - 1] += "]"
+        return texts
     }
 
     /// The function that takes the word on which rules depend out of the arguments.

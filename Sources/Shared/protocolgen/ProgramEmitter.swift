@@ -51,7 +51,7 @@ struct ProgramEmitter {
 
     private func programFile() throws(GenerationError) -> SourceFile {
         var output = file("Program")
-        output.line("/// The \(program.name) program: its numbers, its procedures in order, and a type for each of them.")
+        output.line("/// The \(program.name) program: its numbers, its procedures in order, a type for each of them.")
         output.line("package enum \(prefix)Program {")
         output.line("    package static let number: UInt32 = 0x\(String(program.number, radix: 16))")
         output.line("    package static let version: UInt32 = \(program.version)")
@@ -89,7 +89,8 @@ struct ProgramEmitter {
         for procedure in part {
             let kind = procedure.isEvent ? "Event" : "Arguments of"
             for (name, role) in [(procedure.arguments, kind), (procedure.reply, "Reply of")] {
-                guard let name, let structure = resolver.structure(name), emitted.insert(name).inserted else { continue }
+                guard let name, let structure = resolver.structure(name) else { continue }
+                guard emitted.insert(name).inserted else { continue }
                 let comment = "\(role) \(procedure.name) (\(procedure.number))."
                 try structures.emit(structure, comment: comment, into: &output)
             }

@@ -39,7 +39,8 @@ struct Resolver {
         switch represented[name] {
         case "UUID": return .uuid
         case "TypedParameter": return .codable("TypedParameter", size: 12)
-        case let other?: throw GenerationError(file: file, line: line, text: "'\(other)' is no Swift type that is known")
+        case let other?:
+            throw GenerationError(file: file, line: line, text: "'\(other)' is no Swift type that is known")
         case nil: break
         }
         if let definition = typedefs[name] { return try type(of: definition) }

@@ -138,8 +138,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainGetXmlDescRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 14, name: "DOMAIN_GET_XML_DESC", api: "virDomainGetXMLDesc",
-            readOnly: .flags(9),
-            access: [.init(.domain, "read"), .init(.domain, "read_secure", .flags(1)), .init(.domain, "read_secure", .flags(8))]
+            readOnly: .flags(9), access: [.init(.domain, "read"), .init(.domain, "read_secure", .flags(1)),
+            .init(.domain, "read_secure", .flags(8))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -620,8 +620,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainMigratePrepareRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 61, name: "DOMAIN_MIGRATE_PREPARE",
-            api: "virDomainMigratePrepare", readOnly: .denied,
-            access: [.init(.domain, "migrate"), .init(.domain, "start"), .init(.domain, "write")]
+            api: "virDomainMigratePrepare", readOnly: .denied, access: [.init(.domain, "migrate"),
+            .init(.domain, "start"), .init(.domain, "write")]
         )
     }
 
@@ -771,8 +771,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteStoragePoolCreateXmlRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 76, name: "STORAGE_POOL_CREATE_XML",
-            api: "virStoragePoolCreateXML", readOnly: .denied,
-            access: [.init(.storagePool, "start"), .init(.storagePool, "write")]
+            api: "virStoragePoolCreateXML", readOnly: .denied, access: [.init(.storagePool, "start"),
+            .init(.storagePool, "write")]
         )
     }
 
@@ -782,8 +782,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteStoragePoolDefineXmlRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 77, name: "STORAGE_POOL_DEFINE_XML",
-            api: "virStoragePoolDefineXML", priority: .high, readOnly: .denied,
-            access: [.init(.storagePool, "write"), .init(.storagePool, "save")]
+            api: "virStoragePoolDefineXML", priority: .high, readOnly: .denied, access: [.init(.storagePool, "write"),
+            .init(.storagePool, "save")]
         )
     }
 

@@ -280,8 +280,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainMigratePrepare2Ret
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 108, name: "DOMAIN_MIGRATE_PREPARE2",
-            api: "virDomainMigratePrepare2", readOnly: .denied,
-            access: [.init(.domain, "migrate"), .init(.domain, "start"), .init(.domain, "write")]
+            api: "virDomainMigratePrepare2", readOnly: .denied, access: [.init(.domain, "migrate"),
+            .init(.domain, "start"), .init(.domain, "write")]
         )
     }
 
@@ -433,8 +433,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteNodeDeviceCreateXmlRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 123, name: "NODE_DEVICE_CREATE_XML",
-            api: "virNodeDeviceCreateXML", readOnly: .denied,
-            access: [.init(.nodeDevice, "write"), .init(.nodeDevice, "start")]
+            api: "virNodeDeviceCreateXML", readOnly: .denied, access: [.init(.nodeDevice, "write"),
+            .init(.nodeDevice, "start")]
         )
     }
 
@@ -516,8 +516,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteInterfaceDefineXmlRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 131, name: "INTERFACE_DEFINE_XML",
-            api: "virInterfaceDefineXML", priority: .high, readOnly: .denied,
-            access: [.init(.interface, "write"), .init(.interface, "save")]
+            api: "virInterfaceDefineXML", priority: .high, readOnly: .denied, access: [.init(.interface, "write"),
+            .init(.interface, "save")]
         )
     }
 
@@ -812,8 +812,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 160, name: "DOMAIN_ATTACH_DEVICE_FLAGS",
-            api: "virDomainAttachDeviceFlags", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainAttachDeviceFlags", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }

@@ -8,8 +8,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 161, name: "DOMAIN_DETACH_DEVICE_FLAGS",
-            api: "virDomainDetachDeviceFlags", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainDetachDeviceFlags", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -132,8 +132,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 174, name: "DOMAIN_UPDATE_DEVICE_FLAGS",
-            api: "virDomainUpdateDeviceFlags", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainUpdateDeviceFlags", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -247,8 +247,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainSnapshotCreateXmlRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 185, name: "DOMAIN_SNAPSHOT_CREATE_XML",
-            api: "virDomainSnapshotCreateXML", readOnly: .denied,
-            access: [.init(.domain, "snapshot"), .init(.domain, "fs_freeze", .flags(64))]
+            api: "virDomainSnapshotCreateXML", readOnly: .denied, access: [.init(.domain, "snapshot"),
+            .init(.domain, "fs_freeze", .flags(64))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -260,8 +260,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainSnapshotGetXmlDescRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 186, name: "DOMAIN_SNAPSHOT_GET_XML_DESC",
-            api: "virDomainSnapshotGetXMLDesc", priority: .high, readOnly: .flags(1),
-            access: [.init(.domain, "read"), .init(.domain, "read_secure", .flags(1))]
+            api: "virDomainSnapshotGetXMLDesc", priority: .high, readOnly: .flags(1), access: [.init(.domain, "read"),
+            .init(.domain, "read_secure", .flags(1))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -371,8 +371,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 197, name: "DOMAIN_SET_MEMORY_PARAMETERS",
-            api: "virDomainSetMemoryParameters", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainSetMemoryParameters", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -394,8 +394,9 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 199, name: "DOMAIN_SET_VCPUS_FLAGS",
-            api: "virDomainSetVcpusFlags", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2)), .init(.domain, "write", .flags(8))]
+            api: "virDomainSetVcpusFlags", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2)),
+            .init(.domain, "write", .flags(8))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -407,8 +408,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainGetVcpusFlagsRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 200, name: "DOMAIN_GET_VCPUS_FLAGS",
-            api: "virDomainGetVcpusFlags", readOnly: .flags(8),
-            access: [.init(.domain, "read"), .init(.domain, "write", .flags(8))]
+            api: "virDomainGetVcpusFlags", readOnly: .flags(8), access: [.init(.domain, "read"),
+            .init(.domain, "write", .flags(8))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -450,8 +451,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 204, name: "DOMAIN_SET_MEMORY_FLAGS",
-            api: "virDomainSetMemoryFlags", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainSetMemoryFlags", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -463,8 +464,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 205, name: "DOMAIN_SET_BLKIO_PARAMETERS",
-            api: "virDomainSetBlkioParameters", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainSetBlkioParameters", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -561,8 +562,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainMigratePrepare3Ret
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 214, name: "DOMAIN_MIGRATE_PREPARE3",
-            api: "virDomainMigratePrepare3", readOnly: .denied,
-            access: [.init(.domain, "migrate"), .init(.domain, "start"), .init(.domain, "write")]
+            api: "virDomainMigratePrepare3", readOnly: .denied, access: [.init(.domain, "migrate"),
+            .init(.domain, "start"), .init(.domain, "write")]
         )
     }
 
@@ -613,8 +614,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 219, name: "DOMAIN_SET_SCHEDULER_PARAMETERS_FLAGS",
-            api: "virDomainSetSchedulerParametersFlags", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainSetSchedulerParametersFlags", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -674,8 +675,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 225, name: "DOMAIN_PIN_VCPU_FLAGS",
-            api: "virDomainPinVcpuFlags", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainPinVcpuFlags", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -757,8 +758,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 233, name: "DOMAIN_RESTORE_FLAGS",
-            api: "virDomainRestoreFlags", readOnly: .denied,
-            access: [.init(.domain, "start"), .init(.domain, "write")]
+            api: "virDomainRestoreFlags", readOnly: .denied, access: [.init(.domain, "start"),
+            .init(.domain, "write")]
         )
     }
 
@@ -788,8 +789,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 236, name: "DOMAIN_SAVE_IMAGE_DEFINE_XML",
-            api: "virDomainSaveImageDefineXML", priority: .high, readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "hibernate")]
+            api: "virDomainSaveImageDefineXML", priority: .high, readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "hibernate")]
         )
     }
 

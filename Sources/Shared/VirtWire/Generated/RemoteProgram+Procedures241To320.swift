@@ -114,8 +114,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 252, name: "DOMAIN_SET_BLOCK_IO_TUNE",
-            api: "virDomainSetBlockIoTune", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainSetBlockIoTune", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -137,8 +137,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 254, name: "DOMAIN_SET_NUMA_PARAMETERS",
-            api: "virDomainSetNumaParameters", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainSetNumaParameters", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -160,8 +160,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 256, name: "DOMAIN_SET_INTERFACE_PARAMETERS",
-            api: "virDomainSetInterfaceParameters", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainSetInterfaceParameters", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -183,8 +183,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 258, name: "DOMAIN_SHUTDOWN_FLAGS",
-            api: "virDomainShutdownFlags", readOnly: .denied,
-            access: [.init(.domain, "init_control"), .init(.domain, "write", .flags(2))]
+            api: "virDomainShutdownFlags", readOnly: .denied, access: [.init(.domain, "init_control"),
+            .init(.domain, "write", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -246,8 +246,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 264, name: "DOMAIN_SET_METADATA", api: "virDomainSetMetadata",
-            readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            readOnly: .denied, access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)),
+            .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -392,8 +392,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 279, name: "DOMAIN_PIN_EMULATOR", api: "virDomainPinEmulator",
-            readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            readOnly: .denied, access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)),
+            .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -522,8 +522,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 291, name: "NETWORK_UPDATE", api: "virNetworkUpdate",
-            priority: .high, readOnly: .denied,
-            access: [.init(.network, "write"), .init(.network, "save", .noFlags(3)), .init(.network, "save", .flags(2))]
+            priority: .high, readOnly: .denied, access: [.init(.network, "write"),
+            .init(.network, "save", .noFlags(3)), .init(.network, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -643,8 +643,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainMigratePrepare3ParamsRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 303, name: "DOMAIN_MIGRATE_PREPARE3_PARAMS",
-            api: "virDomainMigratePrepare3Params", readOnly: .denied,
-            access: [.init(.domain, "migrate"), .init(.domain, "start"), .init(.domain, "write")]
+            api: "virDomainMigratePrepare3Params", readOnly: .denied, access: [.init(.domain, "migrate"),
+            .init(.domain, "start"), .init(.domain, "write")]
         )
     }
 
@@ -654,8 +654,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainMigratePrepareTunnel3ParamsRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 304, name: "DOMAIN_MIGRATE_PREPARE_TUNNEL3_PARAMS",
-            api: "virDomainMigratePrepareTunnel3Params", readOnly: .denied,
-            access: [.init(.domain, "migrate"), .init(.domain, "start"), .init(.domain, "write")]
+            api: "virDomainMigratePrepareTunnel3Params", readOnly: .denied, access: [.init(.domain, "migrate"),
+            .init(.domain, "start"), .init(.domain, "write")]
         )
     }
 
@@ -695,8 +695,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 308, name: "DOMAIN_SET_MEMORY_STATS_PERIOD",
-            api: "virDomainSetMemoryStatsPeriod", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainSetMemoryStatsPeriod", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -708,8 +708,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainCreateXmlWithFilesRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 309, name: "DOMAIN_CREATE_XML_WITH_FILES",
-            api: "virDomainCreateXMLWithFiles", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "start")]
+            api: "virDomainCreateXMLWithFiles", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "start")]
         )
     }
 

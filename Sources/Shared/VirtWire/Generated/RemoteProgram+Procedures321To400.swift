@@ -272,8 +272,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainDefineXmlFlagsRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 350, name: "DOMAIN_DEFINE_XML_FLAGS",
-            api: "virDomainDefineXMLFlags", priority: .high, readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save")]
+            api: "virDomainDefineXMLFlags", priority: .high, readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save")]
         )
     }
 
@@ -293,8 +293,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 352, name: "DOMAIN_PIN_IOTHREAD", api: "virDomainPinIOThread",
-            readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            readOnly: .denied, access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)),
+            .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -306,8 +306,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainInterfaceAddressesRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 353, name: "DOMAIN_INTERFACE_ADDRESSES",
-            api: "virDomainInterfaceAddresses", readOnly: .value(1),
-            access: [.init(.domain, "read"), .init(.domain, "write", .value(1))]
+            api: "virDomainInterfaceAddresses", readOnly: .value(1), access: [.init(.domain, "read"),
+            .init(.domain, "write", .value(1))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.source }
@@ -327,8 +327,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 355, name: "DOMAIN_ADD_IOTHREAD", api: "virDomainAddIOThread",
-            readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            readOnly: .denied, access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)),
+            .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -340,8 +340,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 356, name: "DOMAIN_DEL_IOTHREAD", api: "virDomainDelIOThread",
-            readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            readOnly: .denied, access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)),
+            .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -607,8 +607,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 384, name: "DOMAIN_SET_VCPU", api: "virDomainSetVcpu",
-            readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            readOnly: .denied, access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)),
+            .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -648,8 +648,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainManagedSaveGetXmlDescRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 388, name: "DOMAIN_MANAGED_SAVE_GET_XML_DESC",
-            api: "virDomainManagedSaveGetXMLDesc", readOnly: .flags(1),
-            access: [.init(.domain, "read"), .init(.domain, "read_secure", .flags(1))]
+            api: "virDomainManagedSaveGetXMLDesc", readOnly: .flags(1), access: [.init(.domain, "read"),
+            .init(.domain, "read_secure", .flags(1))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -661,8 +661,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 389, name: "DOMAIN_MANAGED_SAVE_DEFINE_XML",
-            api: "virDomainManagedSaveDefineXML", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "hibernate")]
+            api: "virDomainManagedSaveDefineXML", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "hibernate")]
         )
     }
 
@@ -692,8 +692,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 392, name: "DOMAIN_DETACH_DEVICE_ALIAS",
-            api: "virDomainDetachDeviceAlias", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainDetachDeviceAlias", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }

@@ -19,8 +19,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 402, name: "DOMAIN_SET_IOTHREAD_PARAMS",
-            api: "virDomainSetIOThreadParams", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainSetIOThreadParams", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -113,8 +113,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainCheckpointCreateXmlRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 411, name: "DOMAIN_CHECKPOINT_CREATE_XML",
-            api: "virDomainCheckpointCreateXML", readOnly: .denied,
-            access: [.init(.domain, "checkpoint"), .init(.domain, "fs_freeze", .flags(2))]
+            api: "virDomainCheckpointCreateXML", readOnly: .denied, access: [.init(.domain, "checkpoint"),
+            .init(.domain, "fs_freeze", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -126,8 +126,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteDomainCheckpointGetXmlDescRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 412, name: "DOMAIN_CHECKPOINT_GET_XML_DESC",
-            api: "virDomainCheckpointGetXMLDesc", readOnly: .flags(1),
-            access: [.init(.domain, "read"), .init(.domain, "read_secure", .flags(1))]
+            api: "virDomainCheckpointGetXMLDesc", readOnly: .flags(1), access: [.init(.domain, "read"),
+            .init(.domain, "read_secure", .flags(1))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -287,8 +287,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteNodeDeviceDefineXmlRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 428, name: "NODE_DEVICE_DEFINE_XML",
-            api: "virNodeDeviceDefineXML", readOnly: .denied,
-            access: [.init(.nodeDevice, "write"), .init(.nodeDevice, "save")]
+            api: "virNodeDeviceDefineXML", readOnly: .denied, access: [.init(.nodeDevice, "write"),
+            .init(.nodeDevice, "save")]
         )
     }
 
@@ -318,8 +318,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteNwfilterDefineXmlFlagsRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 431, name: "NWFILTER_DEFINE_XML_FLAGS",
-            api: "virNWFilterDefineXMLFlags", priority: .high, readOnly: .denied,
-            access: [.init(.nwfilter, "write"), .init(.nwfilter, "save")]
+            api: "virNWFilterDefineXMLFlags", priority: .high, readOnly: .denied, access: [.init(.nwfilter, "write"),
+            .init(.nwfilter, "save")]
         )
     }
 
@@ -329,8 +329,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteNetworkDefineXmlFlagsRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 432, name: "NETWORK_DEFINE_XML_FLAGS",
-            api: "virNetworkDefineXMLFlags", priority: .high, readOnly: .denied,
-            access: [.init(.network, "write"), .init(.network, "save")]
+            api: "virNetworkDefineXMLFlags", priority: .high, readOnly: .denied, access: [.init(.network, "write"),
+            .init(.network, "save")]
         )
     }
 
@@ -381,8 +381,8 @@ extension RemoteProgram {
         package typealias Reply = RemoteNetworkCreateXmlFlagsRet
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 437, name: "NETWORK_CREATE_XML_FLAGS",
-            api: "virNetworkCreateXMLFlags", priority: .high, readOnly: .denied,
-            access: [.init(.network, "write"), .init(.network, "start")]
+            api: "virNetworkCreateXMLFlags", priority: .high, readOnly: .denied, access: [.init(.network, "write"),
+            .init(.network, "start")]
         )
     }
 
@@ -421,8 +421,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 441, name: "DOMAIN_RESTORE_PARAMS",
-            api: "virDomainRestoreParams", readOnly: .denied,
-            access: [.init(.domain, "start"), .init(.domain, "write")]
+            api: "virDomainRestoreParams", readOnly: .denied, access: [.init(.domain, "start"),
+            .init(.domain, "write")]
         )
     }
 
@@ -452,8 +452,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 444, name: "NETWORK_SET_METADATA",
-            api: "virNetworkSetMetadata", readOnly: .denied,
-            access: [.init(.network, "write"), .init(.network, "save", .noFlags(3)), .init(.network, "save", .flags(2))]
+            api: "virNetworkSetMetadata", readOnly: .denied, access: [.init(.network, "write"),
+            .init(.network, "save", .noFlags(3)), .init(.network, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -484,8 +484,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 447, name: "NODE_DEVICE_UPDATE", api: "virNodeDeviceUpdate",
-            priority: .high, readOnly: .denied,
-            access: [.init(.nodeDevice, "write"), .init(.nodeDevice, "save", .noFlags(3)), .init(.nodeDevice, "save", .flags(2))]
+            priority: .high, readOnly: .denied, access: [.init(.nodeDevice, "write"),
+            .init(.nodeDevice, "save", .noFlags(3)), .init(.nodeDevice, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -527,8 +527,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 451, name: "DOMAIN_SET_THROTTLE_GROUP",
-            api: "virDomainSetThrottleGroup", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainSetThrottleGroup", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
@@ -540,8 +540,8 @@ extension RemoteProgram {
         package typealias Reply = XDRVoid
         package static let descriptor = ProcedureDescriptor(
             program: number, version: version, number: 452, name: "DOMAIN_DEL_THROTTLE_GROUP",
-            api: "virDomainDelThrottleGroup", readOnly: .denied,
-            access: [.init(.domain, "write"), .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
+            api: "virDomainDelThrottleGroup", readOnly: .denied, access: [.init(.domain, "write"),
+            .init(.domain, "save", .noFlags(3)), .init(.domain, "save", .flags(2))]
         )
 
         package static func flags(of arguments: Arguments) -> UInt32 { arguments.flags }
