@@ -16,12 +16,10 @@ import VirtCore
         #expect(write(first.writing.rawValue, "one\n", 4) == 4)
         #expect(write(second.writing.rawValue, "two\n", 4) == 4)
         let (one, two) = (first.reading.rawValue, second.reading.rawValue)
-        var child = ChildProcess("/bin/sh", ["-c", "read a </dev/fd/\(two); read b </dev/fd/\(one); echo $a $b; ls /proc/self/fd"])
+        let script = "read a </dev/fd/\(two); read b </dev/fd/\(one); echo $a $b; ls /proc/self/fd"
+        var child = ChildProcess("/bin/sh", ["-c", script])
         // Crossed over: each takes the number that the other has in this process.
-        child.descriptors = [
-            two: DescriptorBox(try first.reading.duplicate()), one: DescriptorBox(try second.reading.duplicate()),
-            1: DescriptorBox(try output.writing.duplicate()),
-        ]
+        child.descriptors = [two: first.reading, one: second.reading, 1: output.writing]
         let running = try ChildProcess.spawn(child)
         #expect(await running.waitExit() == .exited(0))
         var buffer = [UInt8](repeating: 0, count: 4096)

@@ -62,23 +62,15 @@ final class CommandPipes: @unchecked Sendable {
     private(set) var childEnds: [Int32: DescriptorBox] = [:]
 
     init(hasInput: Bool) throws(VirtError) {
+        let (outputs, errors) = (try OwnedDescriptor.pipe(), try OwnedDescriptor.pipe())
+        (output, error) = (outputs.reading, errors.reading)
+        childEnds = [1: outputs.writing, 2: errors.writing]
         if hasInput {
-            let pipe = try OwnedDescriptor.pipe()
-            (input, childEnds[0]) = try Self.split(pipe.writing, pipe.reading)
-        } else {
-            input = nil
+            let inputs = try OwnedDescriptor.pipe()
+            input = inputs.writing
+            childEnds[0] = inputs.reading
         }
-        let outputPipe = try OwnedDescriptor.pipe()
-        (output, childEnds[1]) = try Self.split(outputPipe.reading, outputPipe.writing)
-        let errorPipe = try OwnedDescriptor.pipe()
-        (error, childEnds[2]) = try Self.split(errorPipe.reading, errorPipe.writing)
-    }
-
-    private static func split(
-        _ ours: consuming OwnedDescriptor, _ theirs: consuming OwnedDescriptor
-    ) throws(VirtError) -> (DescriptorBox, DescriptorBox) {
-        try ours.setNonBlocking(true)
-        return (DescriptorBox(ours), DescriptorBox(theirs))
+        for ours in [input, output, error] { try ours?.descriptor.setNonBlocking(true) }
     }
 
     func closeChildEnds() { childEnds = [:] }

@@ -43,13 +43,14 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
         var ends: [Int32] = [-1, -1]
         let result = clinux_pipe(&ends, nonBlocking)
         guard result >= 0 else { throw .system(-result, .none, "Unable to create pipes") }
-        return Pipe(reading: OwnedDescriptor(ends[0]), writing: OwnedDescriptor(ends[1]))
+        return Pipe(
+            reading: DescriptorBox(OwnedDescriptor(ends[0])), writing: DescriptorBox(OwnedDescriptor(ends[1])))
     }
 
     /// The two ends of a pipe.
-    package struct Pipe: ~Copyable, Sendable {
-        package let reading: OwnedDescriptor
-        package let writing: OwnedDescriptor
+    package struct Pipe: Sendable {
+        package let reading: DescriptorBox
+        package let writing: DescriptorBox
     }
 
     /// Turns O_NONBLOCK on or off.

@@ -106,12 +106,13 @@ package enum UnixSocket {
         var ends: [Int32] = [-1, -1]
         let result = clinux_unix_pair(&ends)
         guard result >= 0 else { throw .system(-result, .rpc, "Unable to create socket pair") }
-        return Pair(first: OwnedDescriptor(ends[0]), second: OwnedDescriptor(ends[1]))
+        return Pair(first: DescriptorBox(OwnedDescriptor(ends[0])), second: DescriptorBox(OwnedDescriptor(ends[1])))
     }
 
-    package struct Pair: ~Copyable, Sendable {
-        package let first: OwnedDescriptor
-        package let second: OwnedDescriptor
+    /// The ends of `pair()`.
+    package struct Pair: Sendable {
+        package let first: DescriptorBox
+        package let second: DescriptorBox
     }
 
     /// Connects without waiting: a listener whose queue is full is EAGAIN.
