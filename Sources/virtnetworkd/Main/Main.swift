@@ -1,4 +1,7 @@
+import NetworkDriver
+import VirtDaemon
+
 @main
 struct Main {
-    static func main() {}
+    static func main() { DaemonMain.run(NetworkDaemon.description) }
 }

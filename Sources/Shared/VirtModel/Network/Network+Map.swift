@@ -43,6 +43,7 @@ extension Network: XMLMappable {
         try x.textElement("uuid", &text)
         guard x.isReading else { return }
         if name.isEmpty { throw VirtError(.noName, .network) }
+        if name == "." || name == ".." { throw VirtError(.xmlDetail, .xml, "invalid name: \(name)") }
         if name.contains("/") { throw VirtError(.xmlDetail, .xml, "invalid char in name: /") }
         if let text {
             guard let read = UUID(parsing: text) else {

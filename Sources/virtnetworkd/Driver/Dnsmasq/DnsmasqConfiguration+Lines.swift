@@ -14,7 +14,7 @@ extension DnsmasqConfiguration {
             self.files = files
         }
 
-        private mutating func put(_ line: String) { text += line + "\n" }
+        private mutating func put(_ line: String) { text += line.onOneLine + "\n" }
 
         mutating func build() throws(VirtError) {
             put("strict-order")

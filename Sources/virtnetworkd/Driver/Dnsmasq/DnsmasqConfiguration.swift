@@ -61,7 +61,7 @@ struct DnsmasqConfiguration: Equatable, Sendable {
             words = host.mac == nil ? [host.name ?? "", "\(ip)"] : [host.mac, "\(ip)", host.name].compactMap { $0 }
         }
         if let lease = host.lease { words.append(lease.dnsmasqText) }
-        return words.joined(separator: ",") + "\n"
+        return words.joined(separator: ",").onOneLine + "\n"
     }
 
     /// One line per address with all of its names.
@@ -73,6 +73,15 @@ struct DnsmasqConfiguration: Equatable, Sendable {
             if names[ip] == nil { order.append(ip) }
             names[ip, default: []] += host.names
         }
-        return order.map { ip in "\(ip)\t" + (names[ip] ?? []).map { $0 + "\t" }.joined() + "\n" }.joined()
+        return order.map { ip in "\(ip)\t" + (names[ip] ?? []).map { $0.onOneLine + "\t" }.joined() + "\n" }
+            .joined()
+    }
+}
+
+extension String {
+    /// The text with spaces for line breaks, which would start a line of their own in dnsmasq's files.
+    var onOneLine: String {
+        guard utf8.contains(where: { $0 == 0x0A || $0 == 0x0D }) else { return self }
+        return String(decoding: utf8.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }, as: UTF8.self)
     }
 }

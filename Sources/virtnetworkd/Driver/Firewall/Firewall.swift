@@ -68,6 +68,7 @@ actor Firewall {
     private func restore(
         _ rules: [FirewallRule], _ layer: FirewallRule.Layer, _ action: FirewallRule.Action
     ) async -> Bool {
+        guard rules.allSatisfy({ $0.isRestorable }) else { return false }
         var input = ""
         for table in FirewallRule.Table.allCases {
             let lines = rules.filter { $0.table == table }.map { $0.restoreLine(action) }

@@ -34,8 +34,14 @@ struct FirewallRule: Hashable, Sendable {
         case delete = "--delete"
     }
 
-    /// The line of an iptables-restore input. What the rules are made of holds no white space: addresses, numbers,
-    /// and interface names that were checked.
+    /// Whether all words can stand in iptables-restore's input as they are.
+    var isRestorable: Bool {
+        !arguments.contains { word in
+            word.isEmpty || word.utf8.contains { $0 <= 0x20 || $0 == 0x7F || "\"'\\#".utf8.contains($0) }
+        }
+    }
+
+    /// The line of an iptables-restore input.
     func restoreLine(_ action: Action) -> String {
         ([action.rawValue, chain] + arguments).joined(separator: " ")
     }

@@ -1,11 +1,15 @@
+import VirtDaemon
+
 /// Where the daemon keeps its files: libvirt's places.
 struct NetworkPaths: Equatable, Sendable {
     /// Definitions, one file per network.
     var configuration: String
     /// Links to the definitions of the networks that are started with the host.
     var autostart: String
-    /// State of running networks, process ids, ports.
+    /// State of running networks, ports.
     var state: String
+    /// Process ids.
+    var processes: String
     /// Files of dnsmasq, lease files, MAC maps.
     var dnsmasq: String
     /// Put in front of all paths; empty on a host of its own.
@@ -19,7 +23,24 @@ struct NetworkPaths: Equatable, Sendable {
 
     func dnsmasqFiles(_ name: String) -> DnsmasqConfiguration.Files {
         DnsmasqConfiguration.Files(
-            configuration: "\(dnsmasq)/\(name).conf", processID: "\(state)/\(name).pid",
+            configuration: "\(dnsmasq)/\(name).conf", processID: "\(processes)/\(name).pid",
             hosts: "\(dnsmasq)/\(name).hostsfile", additionalHosts: "\(dnsmasq)/\(name).addnhosts")
+    }
+}
+
+extension NetworkPaths {
+    init(_ paths: DaemonPaths) {
+        configuration = paths.etcLibvirt + "/qemu/networks"
+        autostart = configuration + "/autostart"
+        root = paths.root
+        if paths.isSession {
+            state = paths.runLibvirt + "/network/lib"
+            processes = paths.runLibvirt + "/network/run"
+            dnsmasq = paths.runLibvirt + "/dnsmasq/lib"
+        } else {
+            state = paths.runLibvirt + "/network"
+            processes = state
+            dnsmasq = paths.varLibLibvirt + "/dnsmasq"
+        }
     }
 }
