@@ -1,0 +1,57 @@
+import VirtCore
+package import VirtDaemon
+import VirtOS
+package import VirtRPC
+import VirtWire
+
+/// virtlogd: holds the other ends of the guests' output pipes, so that guests outlive the daemon that started them
+/// without losing a byte, and rotates their logs.
+package struct LogDaemon: DaemonDriver {
+    package static let description = DaemonDescription(
+        name: "virtlogd", title: "libvirt log management daemon", hasReadOnlySocket: false, configKind: .log,
+        makeDriver: { context in try LogDaemon(context) })
+
+    private let store: LogStore
+    private let policy: RotationPolicy
+    private let stored: [Activation.Passed]
+
+    init(_ context: DaemonContext) throws(VirtError) {
+        var policy = RotationPolicy()
+        if let size = try context.config.uint("max_size", as: UInt64.self) { policy.size = size }
+        if let backups = try context.config.uint("max_backups", as: UInt64.self) {
+            policy.backups = Int(clamping: min(backups, 1000))
+        }
+        self.policy = policy
+        store = try LogStore(context, policy: policy)
+        stored = context.storedDescriptors
+    }
+
+    package func handlerTables() -> [HandlerTable] {
+        var table = HandlerTable(LogProgram.description)
+        let (store, backups) = (store, policy.backups)
+        table.onDescriptors(LogProgram.DomainOpenLogFile.self) { arguments, _ in
+            let (position, pipe) = try await store.open(arguments)
+            return (LogDomainOpenLogFileRet(pos: position), [pipe])
+        }
+        table.onAsync(LogProgram.DomainGetLogFilePosition.self) { arguments, _ in
+            LogDomainGetLogFilePositionRet(pos: try await store.position(arguments.path))
+        }
+        table.onAsync(LogProgram.DomainReadLogFile.self) { arguments, _ in
+            let count = Int(clamping: min(arguments.maxlen, UInt64(LogReader.longest)))
+            let reader = LogReader(path: arguments.path, backups: backups)
+            let bytes = try await BlockingPool.shared.run {
+                try reader.read(inode: arguments.pos.inode, offset: arguments.pos.offset, count: count)
+            }
+            return LogDomainReadLogFileRet(data: bytes)
+        }
+        table.onAsync(LogProgram.DomainAppendLogFile.self) { arguments, _ in
+            try await store.append(arguments.message, to: arguments.path)
+            return LogDomainAppendLogFileRet(ret: 0)
+        }
+        return [table]
+    }
+
+    package func start() async throws { await store.restore(StoredLog.restore(stored)) }
+    package func reload() async {}
+    package func stop() async {}
+}
