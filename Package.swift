@@ -91,7 +91,7 @@ let allTests: [Target] = [
     tests("NetworkDriverTests", ["NetworkDriver", "NetworkLeases", "VirtModel", "VirtXML"] + base),
     tests("StorageDriverTests", ["StorageDriver", "VirtModel"] + base),
     tests("LogDriverTests", ["LogDriver"] + base),
-    tests("LockDriverTests", ["LockDriver"] + base),
+    tests("LockDriverTests", ["LockDriver", "CLinux"] + base),
     tests("ProxyDriverTests", ["ProxyDriver"] + base),
 ]
 /// While working on one room, `VIRTSWARM_ONLY=VirtCore swift test` builds that room's tests alone, and of the rest no more

@@ -1,4 +1,7 @@
+import LockDriver
+import VirtDaemon
+
 @main
-struct Main {
-    static func main() {}
+enum Main {
+    static func main() { DaemonMain.run(LockDaemon.description) }
 }
