@@ -15,7 +15,8 @@ import VirtCore
     }
 
     @Test func `a command's output, errors and exit status come back`() async throws {
-        let result = try await ChildProcess.run("/bin/sh", ["-c", "cat; echo bad >&2; exit 3"], input: Array("in".utf8))
+        let result = try await ChildProcess.run(
+            "/bin/sh", ["-c", "cat; echo bad >&2; exit 3"], input: Array("in".utf8))
         #expect(result.status == .exited(3))
         #expect(text(result.stdout) == "in")
         #expect(text(result.stderr) == "bad\n")
@@ -100,7 +101,9 @@ import VirtCore
         #expect(printed == "77\n0\n1\n0\n")
     }
 
-    @Test(.enabled(if: geteuid() == 0)) func `a user takes over without capabilities or the daemon's groups`() async throws {
+    @Test(.enabled(if: geteuid() == 0)) func `a user takes over without capabilities or the daemon's groups`()
+        async throws
+    {
         let script = "id -u; id -g; id -G; grep -E '^Cap(Prm|Eff|Bnd|Amb)' /proc/self/status | cut -f2"
         let printed = try await output(script) { child in
             child.user = .init(uid: 65534, gid: 65533, groups: [65533, 12])

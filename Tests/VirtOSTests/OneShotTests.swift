@@ -36,7 +36,10 @@ import Testing
         var expected = 0
         var next = 0
         for round in 1...200 {
-            for _ in 0..<round { ring.append(next); next += 1 }
+            for _ in 0..<round {
+                ring.append(next)
+                next += 1
+            }
             for _ in 0..<(round * 9 / 10) {
                 #expect(ring.popFirst() == expected)
                 expected += 1

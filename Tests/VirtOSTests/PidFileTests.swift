@@ -13,15 +13,17 @@ import VirtCore
     /// A process that holds the lock, by another implementation: Python's lockf is the same F_SETLK that libvirt uses.
     func holder() throws -> RunningChild {
         let script = """
-            import fcntl, os, sys
-            f = open(sys.argv[1], 'w'); fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB); f.write(str(os.getpid())); f.flush()
+            import fcntl, os, signal, sys
+            f = open(sys.argv[1], 'w')
+            fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            f.write(str(os.getpid()))
+            f.flush()
             os.write(1, b'x')
-            sys.stdin.read()
+            signal.pause()
             """
-        let input = try OwnedDescriptor.pipe()
         let output = try OwnedDescriptor.pipe()
         var child = ChildProcess("python3", ["-c", script, path])
-        child.descriptors = [0: input.reading, 1: output.writing]
+        child.descriptors = [1: output.writing]
         let running = try ChildProcess.spawn(child)
         var byte: UInt8 = 0
         #expect(read(output.reading.rawValue, &byte, 1) == 1)
@@ -58,8 +60,11 @@ import VirtCore
         file.remove()
     }
 
-    @Test(arguments: [("12", 12), ("12\n", 12), ("12 x", 12), ("", nil), ("x", nil), ("-3", nil), ("0", nil),
-        ("99999999999", nil)] as [(String, Int32?)])
+    @Test(
+        arguments: [
+            ("12", 12), ("12\n", 12), ("12 x", 12), ("", nil), ("x", nil), ("-3", nil), ("0", nil),
+            ("99999999999", nil),
+        ] as [(String, Int32?)])
     func `ids are read as libvirt writes them`(content: String, pid: Int32?) throws {
         try FileSystem.atomicWrite(path, Array(content.utf8))
         #expect(PidFile.read(path) == pid)

@@ -45,11 +45,12 @@ private final class ReadablePipe: Sendable {
             let calls = LoopState(0)
             let watches = LoopState<[Watch]>([])
             for pipe in pipes {
-                watches.value.append(try loop.watch(pipe.reading.rawValue, .read) { _ in
-                    calls.value += 1
-                    for watch in watches.value { watch.cancel() }
-                    loop.schedule(after: .milliseconds(5)) { done(calls.value) }
-                })
+                watches.value.append(
+                    try loop.watch(pipe.reading.rawValue, .read) { _ in
+                        calls.value += 1
+                        for watch in watches.value { watch.cancel() }
+                        loop.schedule(after: .milliseconds(5)) { done(calls.value) }
+                    })
             }
         }
         #expect(calls == 1)

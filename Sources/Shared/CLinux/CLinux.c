@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #define RESULT(call) ({ __typeof__(call) r_ = (call); r_ < 0 ? -errno : r_; })
-#define RETRY(call) ({ __typeof__(call) r_; do { r_ = (call); } while (r_ < 0 && errno == EINTR); r_ < 0 ? -errno : r_; })
+#define RETRY(call) \
+    ({ __typeof__(call) r_; do { r_ = (call); } while (r_ < 0 && errno == EINTR); r_ < 0 ? -errno : r_; })
 
 _Thread_local void *clinux_thread_loop;
 
@@ -60,7 +61,10 @@ int64_t clinux_monotonic_coarse(void) { return read_clock(CLOCK_MONOTONIC_COARSE
 
 int clinux_open(const char *path, int flags, mode_t mode) { return RETRY(open(path, flags | O_CLOEXEC, mode)); }
 int clinux_duplicate(int fd) { return RESULT(fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
-int clinux_pipe(int ends[2], bool nonblocking) { return RESULT(pipe2(ends, O_CLOEXEC | (nonblocking ? O_NONBLOCK : 0))); }
+
+int clinux_pipe(int ends[2], bool nonblocking) {
+    return RESULT(pipe2(ends, O_CLOEXEC | (nonblocking ? O_NONBLOCK : 0)));
+}
 
 int clinux_set_nonblocking(int fd, bool on) {
     int flags = fcntl(fd, F_GETFL);

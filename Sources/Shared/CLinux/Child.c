@@ -201,14 +201,18 @@ static int set_user(const struct clinux_child *child) {
     return syscall(SYS_setresuid, child->uid, child->uid, child->uid) < 0 ? -1 : 0;
 }
 
+static int prepare_capabilities(uint64_t kept) {
+    if (limit_bounding_set(kept) < 0) return -1;
+    return kept != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ? -1 : 0;
+}
+
 static void set_credentials(const struct clinux_child *child, const struct channel *channel) {
-    if (child->set_capabilities) {
-        if (limit_bounding_set(child->capabilities) < 0) fail(channel, CLINUX_STAGE_CAPABILITIES);
-        if (child->capabilities != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0) fail(channel, CLINUX_STAGE_CAPABILITIES);
-    }
+    uint64_t kept = child->capabilities;
+    if (child->set_capabilities && prepare_capabilities(kept) < 0) fail(channel, CLINUX_STAGE_CAPABILITIES);
     if (child->set_user && set_user(child) < 0) fail(channel, CLINUX_STAGE_CREDENTIALS);
-    if (child->set_capabilities && set_capability_sets(child->capabilities) < 0) fail(channel, CLINUX_STAGE_CAPABILITIES);
-    if (child->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(channel, CLINUX_STAGE_CAPABILITIES);
+    if (child->set_capabilities && set_capability_sets(kept) < 0) fail(channel, CLINUX_STAGE_CAPABILITIES);
+    if (!child->no_new_privileges) return;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(channel, CLINUX_STAGE_CAPABILITIES);
 }
 
 static void run_child(const struct clinux_child *child, struct channel channel) {

@@ -63,7 +63,9 @@ package final class BlockingPool: Sendable {
             state.usage.waiting += 1
             state.usage.mostWaiting = max(state.usage.mostWaiting, state.usage.waiting)
             wakeOne()
-            guard state.usage.waiting > state.usage.idleThreads, state.usage.threads < maximumThreads else { return false }
+            guard state.usage.waiting > state.usage.idleThreads, state.usage.threads < maximumThreads else {
+                return false
+            }
             state.usage.threads += 1
             return true
         }

@@ -90,7 +90,10 @@ extension ChildProcess {
                                 (child.groups, child.group_count) = (groups.baseAddress, Int32(groups.count))
                                 child.affinity = affinity == nil ? nil : mask.baseAddress
                                 child.affinity_size = Int32(mask.count)
-                                return withPaths(&child) { setPlain(&$0); return body(&$0) }
+                                return withPaths(&child) {
+                                    setPlain(&$0)
+                                    return body(&$0)
+                                }
                             }
                         }
                     }

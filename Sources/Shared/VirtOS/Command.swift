@@ -28,8 +28,8 @@ final class Command: @unchecked Sendable {
         }
     }
 
-    /// How long the end of the output is waited for once the process is gone (a process that it left behind may hold the
-    /// pipe), and how long its end once it was killed.
+    /// How long the end of the output is waited for once the process is gone (one that it left behind may hold the
+    /// pipe), and how long the end of a process that was killed.
     private static let patience = Duration.seconds(2)
 
     init(_ process: RunningChild, _ commandLine: String, _ pipes: CommandPipes, _ input: [UInt8], _ limit: Int) {
@@ -81,7 +81,8 @@ final class Command: @unchecked Sendable {
 
     private func send(_ descriptor: DescriptorBox) {
         let count = input.withUnsafeBytes { bytes in
-            bytes.isEmpty ? 0 : Glibc.write(descriptor.rawValue, bytes.baseAddress?.advanced(by: sent), bytes.count - sent)
+            bytes.isEmpty
+                ? 0 : Glibc.write(descriptor.rawValue, bytes.baseAddress?.advanced(by: sent), bytes.count - sent)
         }
         if count < 0, errno == EAGAIN || errno == EINTR { return }
         sent += max(0, count)

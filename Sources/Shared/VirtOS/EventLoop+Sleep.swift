@@ -28,7 +28,8 @@ private final class Sleeper: Sendable {
     }
     private let state = Mutex(State())
 
-    func start(_ continuation: CheckedContinuation<Void, any Error>, on loop: EventLoop, until deadline: MonotonicTime) {
+    func start(_ continuation: CheckedContinuation<Void, any Error>, on loop: EventLoop, until deadline: MonotonicTime)
+    {
         let isOver = state.withLock { state in
             if !state.isOver { state.continuation = continuation }
             return state.isOver

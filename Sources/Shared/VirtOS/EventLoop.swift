@@ -51,7 +51,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     /// Jobs also end their part of a turn after this time.
     private static let nanosecondsOfJobsPerTurn: Int64 = 8_000_000
 
-    /// Starts the thread. `onStall` (default: a log warning) is told of each callback that ran longer than `stallLimit`.
+    /// Starts the thread. `onStall` (default: a log warning) hears of each callback that ran longer than `stallLimit`.
     package init(
         name: String, stallLimit: Duration = .milliseconds(50), onStall: (@Sendable (Stall) -> Void)? = nil
     ) throws(VirtError) {
@@ -123,7 +123,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
     /// Takes a job of a task that prefers the loop. Told apart from the above: such a job is not isolated to the loop,
     /// and claiming so would cost it another trip through the queue.
-    @_implements(TaskExecutor, enqueue(_:))
+    @_implements(TaskExecutor,enqueue(_:))
     package func enqueueTask(_ job: consuming ExecutorJob) { add(.task(UnownedJob(job))) }
 
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }

@@ -30,7 +30,9 @@ package enum FileSystem {
     package static func write(_ descriptor: Int32, _ bytes: [UInt8], name: String) throws(VirtError) {
         var done = 0
         while done < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress?.advanced(by: done), $0.count - done) }
+            let count = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress?.advanced(by: done), $0.count - done)
+            }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw .system(errno, .none, "cannot write data to file '\(name)'") }
             done += count

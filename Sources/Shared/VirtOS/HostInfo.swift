@@ -17,7 +17,7 @@ package enum HostInfo {
         }
     }
 
-    /// When a process started, in clock ticks since boot: with its id, it names a process for good. nil: no such process.
+    /// When a process started, in clock ticks since boot: with its id, it names a process for good. nil: no such one.
     package static func startTime(of pid: Int32) -> UInt64? {
         // The second field, the name, may hold anything: the rest starts after the last parenthesis.
         guard let bytes = try? FileSystem.read("/proc/\(pid)/stat", limit: 4096),

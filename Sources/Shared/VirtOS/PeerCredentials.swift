@@ -32,7 +32,8 @@ extension UnixSocket {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
             let length = clinux_peer_security(socket, buffer.baseAddress, buffer.count)
             guard length > 0, length <= buffer.count else { return nil }
-            return String(decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<length]), as: UTF8.self)
+            return String(
+                decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<length]), as: UTF8.self)
         }
     }
 }

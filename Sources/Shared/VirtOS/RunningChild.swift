@@ -5,7 +5,7 @@ package import VirtCore
 
 /// A process that was started, or found running, held by a descriptor that cannot come to mean another one.
 ///
-/// Its end is collected whether or not anybody waits. A child that is still at its handshake ends when this object goes.
+/// Its end is collected whether or not anybody waits. A child still at its handshake ends when this object goes.
 package final class RunningChild: Sendable {
     package let pid: Int32
     /// The loop that notices its end.

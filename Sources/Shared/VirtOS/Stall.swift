@@ -18,7 +18,8 @@ package struct Stall: Sendable {
     private static let logger = Logger("os.eventloop")
 
     static let log: @Sendable (Stall) -> Void = { stall in
-        logger.warning("event loop \(stall.loop) was stalled for \(stall.duration.wholeMilliseconds) ms by \(stall.work)")
+        logger.warning(
+            "event loop \(stall.loop) was stalled for \(stall.duration.wholeMilliseconds) ms by \(stall.work)")
     }
 }
 

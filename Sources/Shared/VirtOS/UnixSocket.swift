@@ -123,6 +123,23 @@ package enum UnixSocket {
         return socket
     }
 
+    /// Connects, and while the listener's queue is full tries again until `timeout`. Does not block.
+    package nonisolated(nonsending) static func connect(
+        path: String, timeout: Duration, on loop: EventLoop
+    ) async throws -> DescriptorBox {
+        let deadline = MonotonicTime.now() + timeout
+        var pause = Duration.milliseconds(1)
+        while true {
+            do throws(VirtError) {
+                return DescriptorBox(try connect(path: path))
+            } catch {
+                guard error.int1 == EAGAIN, MonotonicTime.now() < deadline else { throw error }
+            }
+            try await loop.sleep(for: pause)
+            pause = min(pause * 2, .milliseconds(50))
+        }
+    }
+
     static func make() throws(VirtError) -> OwnedDescriptor {
         let raw = clinux_unix_socket()
         guard raw >= 0 else { throw .system(-raw, .rpc, "Failed to create socket") }

@@ -1,4 +1,5 @@
-// What Swift cannot call itself: macros, variadic functions, thread-locals, and code that must run between fork and exec.
+// What Swift cannot call itself: macros, variadic functions, thread-locals, and code that must run between fork and
+// exec.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
