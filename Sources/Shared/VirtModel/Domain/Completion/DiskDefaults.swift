@@ -1,0 +1,129 @@
+import VirtCore
+import VirtXML
+
+extension DomainCompletion {
+    func completeDisks(_ domain: inout Domain) throws {
+        for index in domain.devices.disks.indices {
+            var disk = domain.devices.disks[index]
+            try disk.complete()
+            if disk.info.address == nil, let name = disk.target.dev {
+                disk.info.address = try address(of: disk, name, domain)
+            }
+            domain.devices.disks[index] = disk
+        }
+        expandThrottleGroups(&domain)
+    }
+
+    /// A place on a controller from the letters of the target's name.
+    private func address(of disk: Disk, _ name: String, _ domain: Domain) throws -> DeviceAddress? {
+        guard let index = Disk.Target.index(of: name) else {
+            throw VirtError.malformed("Unknown disk name '\(name)' and no address specified")
+        }
+        switch disk.target.bus {
+        case .scsi:
+            let address = DriveAddress(controller: index / 7, unit: index % 7)
+            try domain.checkFree(address, name)
+            return .drive(address)
+        case .ide: return .drive(DriveAddress(controller: index / 4, bus: index % 4 / 2, unit: index % 2))
+        case .sata: return .drive(DriveAddress(controller: index / 6, unit: index % 6))
+        case .fdc: return .drive(DriveAddress(controller: index / 2, unit: index % 2))
+        case .virtio, .xen, .usb, .uml, .sd, .some(.none), nil: return nil
+        }
+    }
+
+    /// A disk that only names a group has the limits of the group's first disk that says some.
+    private func expandThrottleGroups(_ domain: inout Domain) {
+        for index in domain.devices.disks.indices {
+            guard let tune = domain.devices.disks[index].ioTune, let group = tune.groupName, !tune.hasLimits else {
+                continue
+            }
+            let model = domain.devices.disks.first { $0.ioTune?.groupName == group && $0.ioTune?.hasLimits == true }
+            if let limits = model?.ioTune { domain.devices.disks[index].ioTune = limits }
+        }
+    }
+}
+
+extension Disk {
+    /// Defaults that depend on the disk alone.
+    fileprivate mutating func complete() throws {
+        var driver = self.driver ?? DiskDriver()
+        if driver.name == nil { driver.name = "qemu" }
+        if driver.type == nil || driver.type == "aio", source.type != .volume { driver.type = "raw" }
+        self.driver = driver
+        if device == .cdrom { readonly = true }
+        if target.bus == nil { target.bus = defaultBus }
+        if snapshot == nil, readonly || source.type == .vhostuser { snapshot = source.type == .vhostuser ? .no : nil }
+        if source.type == .nvme, source.nvme?.managed == nil { source.nvme?.managed = true }
+        completeEncryption()
+        completeISCSI()
+    }
+
+    private mutating func completeEncryption() {
+        if encryption != nil, encryption?.engine == nil { encryption?.engine = .qemu }
+        if source.encryption != nil, source.encryption?.engine == nil { source.encryption?.engine = .qemu }
+        backingStore = backingStore.map { $0.completed() }
+    }
+
+    /// A target without a unit is its first one.
+    private mutating func completeISCSI() {
+        guard source.type == .network, source.network.protocol == .iscsi, let name = source.network.name,
+            !name.contains("/")
+        else { return }
+        source.network.name = name + "/0"
+    }
+
+    private var defaultBus: Bus {
+        if device == .floppy { return .fdc }
+        let name = target.dev ?? ""
+        if name.hasPrefix("hd") { return .ide }
+        if name.hasPrefix("sd") { return .scsi }
+        if name.hasPrefix("vd") { return .virtio }
+        if name.hasPrefix("xvd") { return .xen }
+        return name.hasPrefix("ubd") ? .uml : .ide
+    }
+}
+
+extension BackingStore {
+    fileprivate func completed() -> BackingStore {
+        var result = self
+        if result.source?.encryption != nil, result.source?.encryption?.engine == nil {
+            result.source?.encryption?.engine = .qemu
+        }
+        result.backingStore = backingStore?.completed()
+        return result
+    }
+}
+
+extension Disk.Target {
+    /// The number in a disk's name: vda 0, vdz 25, vdaa 26. Nil for names of another form.
+    package static func index(of name: String) -> UInt32? {
+        guard let prefix = ["fd", "hd", "vd", "sd", "xvd", "ubd"].first(where: { name.hasPrefix($0) }) else { return nil }
+        let letters = name.dropFirst(prefix.count).utf8
+        guard (1...6).contains(letters.count) else { return nil }
+        var number: UInt32 = 0
+        for (position, letter) in letters.enumerated() {
+            guard (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(letter) else { return nil }
+            number = (position == 0 ? 0 : (number + 1) * 26) + UInt32(letter - UInt8(ascii: "a"))
+        }
+        return number
+    }
+}
+
+extension IOTune {
+    /// Whether anything but the group's name is said.
+    var hasLimits: Bool {
+        var other = self
+        other.groupName = nil
+        return other != IOTune()
+    }
+}
+
+extension Domain {
+    fileprivate func checkFree(_ address: DriveAddress, _ name: String) throws {
+        let isTaken = devices.hostdevs.contains { $0.type == .scsi && $0.info.address == .drive(address) }
+        guard isTaken else { return }
+        throw VirtError.unsupported(
+            "using disk target name '\(name)' conflicts with SCSI host device address controller='\(address.controller)' bus='0' target='0' unit='\(address.unit)"
+        )
+    }
+}

@@ -1,0 +1,102 @@
+import VirtCore
+import VirtXML
+
+extension Domain {
+    /// The controller of a kind with that number.
+    package func controller(_ type: Controller.Kind, _ index: UInt32) -> Controller? {
+        devices.controllers.first { $0.type == type && $0.index == index }
+    }
+
+    /// Adds a controller unless there is one of that kind and number; says whether it did.
+    @discardableResult
+    package mutating func addController(_ type: Controller.Kind, _ index: UInt32, _ model: ControllerModel?) -> Bool {
+        guard controller(type, index) == nil else { return false }
+        insertController(Controller(type, index: index, model: model))
+        return true
+    }
+
+    /// Puts a controller among its kind, by number, companions after their master; else at the end.
+    package mutating func insertController(_ new: Controller) {
+        var place: Int?
+        for (position, current) in devices.controllers.enumerated().reversed() where current.type == new.type {
+            let isAfter = (current.index ?? 0) > (new.index ?? 0)
+            let isCompanion =
+                new.info.masterStartPort == nil && current.info.masterStartPort != nil && current.index == new.index
+            if isAfter || isCompanion {
+                place = position
+            } else if place == nil {
+                place = position + 1
+            }
+        }
+        devices.controllers.insert(new, at: place ?? devices.controllers.count)
+    }
+
+    /// Numbers for controllers without: the lowest free one of the kind; USB 2 companions share one.
+    mutating func assignControllerIndexes() {
+        for position in devices.controllers.indices where devices.controllers[position].index == nil {
+            let index = companionIndex(at: position) ?? freeIndex(devices.controllers[position].type)
+            devices.controllers[position].index = index
+        }
+    }
+
+    private func companionIndex(at position: Int) -> UInt32? {
+        let controller = devices.controllers[position]
+        guard controller.isUSB2, let previous = devices.controllers[..<position].last(where: { $0.type == .usb }),
+            previous.isUSB2
+        else { return nil }
+        let isTaken = devices.controllers.contains {
+            $0.type == .usb && $0.index == previous.index && $0.model == controller.model
+        }
+        return isTaken ? nil : previous.index
+    }
+
+    private func freeIndex(_ type: Controller.Kind) -> UInt32 {
+        let used = Set(devices.controllers.filter { $0.type == type }.compactMap(\.index))
+        var index: UInt32 = 0
+        while used.contains(index) { index += 1 }
+        return index
+    }
+
+    /// Two controllers of a kind can't have the same number, except for USB 2 and its companions.
+    func rejectDuplicateControllers() throws {
+        var seen: Set<[String]> = []
+        var hasUSBMaster: Set<UInt32> = []
+        for controller in devices.controllers {
+            let index = controller.index ?? 0
+            if controller.type == .usb {
+                if controller.info.masterStartPort == nil, !hasUSBMaster.insert(index).inserted {
+                    throw duplicate(controller)
+                }
+                continue
+            }
+            if !seen.insert([controller.type.rawValue, String(index)]).inserted { throw duplicate(controller) }
+        }
+        try rejectUSBWithNone()
+    }
+
+    private func duplicate(_ controller: Controller) -> VirtError {
+        .malformed("Multiple '\(controller.type.rawValue)' controllers with index '\(controller.index ?? 0)'")
+    }
+
+    private func rejectUSBWithNone() throws {
+        let usb = devices.controllers.filter { $0.type == .usb }
+        guard usb.contains(where: { $0.model == ControllerModel.none }), usb.count > 1 else { return }
+        throw VirtError(.xmlDetail, .domain, "Can't add another USB controller: USB is disabled for this domain")
+    }
+
+    /// One panic device of each model.
+    func rejectDuplicatePanics() throws {
+        var seen: Set<Panic.Model?> = []
+        for panic in devices.panics where !seen.insert(panic.model).inserted {
+            throw VirtError.malformed("Multiple panic devices with model '\(panic.model?.rawValue ?? "default")'")
+        }
+    }
+}
+
+extension Controller {
+    /// Part of a USB 2 controller with companions.
+    var isUSB2: Bool {
+        guard type == .usb, let model else { return false }
+        return model == .ich9EHCI1 || model.isICH9Companion
+    }
+}
