@@ -1,0 +1,189 @@
+import VirtCore
+import VirtDaemon
+import VirtModel
+import VirtOS
+import VirtWire
+
+/// The persistent definition and what belongs to it.
+extension DomainActor {
+    /// Stores a new domain's definition and makes it known.
+    func define(_ domain: Domain) async throws -> RemoteNonnullDomain {
+        try driver.registry.insert(self, makeSnapshot())
+        do {
+            try await withJob(.modify, "virDomainDefineXMLFlags") { try await self.store(domain) }
+        } catch {
+            removeFromRegistry()
+            throw error
+        }
+        emit(.defined(.added))
+        return handle
+    }
+
+    /// Replaces the definition; a running guest gets it at its next start.
+    func redefine(_ domain: Domain) async throws -> RemoteNonnullDomain {
+        try await withJob(.modify, "virDomainDefineXMLFlags") {
+            let isNew = self.config == nil
+            try await self.store(domain)
+            self.config = domain
+            self.wasUpdated = true
+            self.publish()
+            self.emit(.defined(isNew ? .added : .updated))
+        }
+        return handle
+    }
+
+    /// Changes the persistent definition: what a call that affects the configuration does.
+    func changeConfig(_ change: (inout Domain) throws -> Void) async throws {
+        guard var domain = config else {
+            throw VirtError(.operationInvalid, .domain, "transient domains do not have any persistent config")
+        }
+        try change(&domain)
+        try await store(domain)
+        config = domain
+        wasUpdated = true
+        publish()
+    }
+
+    /// Writes a definition's file so that it survives a crash; the old one is intact when that fails.
+    func store(_ domain: Domain) async throws {
+        let store = driver.definitions
+        let bytes = try QEMUDriver.file(of: domain)
+        try await BlockingPool.shared.run { try store.save(domain.name, bytes) }
+    }
+
+    /// Takes over what was on disk.
+    func adopt(config: Domain, autostart: Bool, managedSave: Bool) {
+        self.config = config
+        hasAutostart = autostart
+        hasManagedSave = managedSave
+        publish()
+    }
+
+    /// virDomainUndefineFlags: managed save 1, snapshots 2, nvram 4, keep nvram 8, checkpoints 16.
+    func undefine(flags: UInt32) async throws {
+        try flags.checkFlags(31, "qemuDomainUndefineFlags")
+        guard flags & 12 != 12 else {
+            throw VirtError(.operationInvalid, .qemu, "cannot both keep and delete nvram")
+        }
+        try await withJob(.modify, "virDomainUndefineFlags") {
+            let domain = try self.persistentForUndefine()
+            try await self.removeFiles(domain, flags)
+            self.hasAutostart = false
+            self.config = nil
+            self.emit(.undefined(.removed))
+            if self.runtime == nil {
+                self.removeFromRegistry()
+            } else {
+                self.publish()
+            }
+        }
+    }
+
+    private func persistentForUndefine() throws -> Domain {
+        guard let config else {
+            throw VirtError(.operationInvalid, .qemu, "cannot undefine transient domain")
+        }
+        return config
+    }
+
+    private func removeFiles(_ domain: Domain, _ flags: UInt32) async throws {
+        let store = driver.definitions
+        let save = driver.paths.managedSave(name)
+        let nvram = domain.os.nvram?.path
+        let name = self.name
+        try await BlockingPool.shared.run {
+            if FileSystem.exists(save) {
+                guard flags & 1 != 0 else {
+                    throw VirtError(
+                        .operationInvalid, .qemu, "Refusing to undefine while domain managed save image exists")
+                }
+                try FileSystem.remove(save)
+            }
+            if let nvram, FileSystem.exists(nvram), flags & 8 == 0 {
+                guard flags & 4 != 0 else {
+                    throw VirtError(.operationInvalid, .qemu, "cannot undefine domain with nvram")
+                }
+                try FileSystem.remove(nvram)
+            }
+            try store.remove(name)
+        }
+        hasManagedSave = false
+    }
+
+    /// virDomainSetAutostart.
+    func setAutostart(_ isOn: Bool) async throws {
+        guard config != nil else {
+            throw VirtError(.operationInvalid, .qemu, "cannot set autostart for transient domain")
+        }
+        guard hasAutostart != isOn else { return }
+        try await withJob(.modify, "virDomainSetAutostart") {
+            let store = self.driver.definitions
+            let name = self.name
+            try await BlockingPool.shared.run { try store.setAutostart(name, isOn) }
+            self.hasAutostart = isOn
+            self.publish()
+        }
+    }
+
+    /// virDomainRename: of an inactive, persistent domain.
+    func rename(_ newName: String?) async throws {
+        guard let newName, !newName.isEmpty else {
+            throw VirtError(.invalidArg, .qemu, "can't rename domain to an empty name")
+        }
+        try await withJob(.modify, "virDomainRename") {
+            guard var domain = self.config else {
+                throw VirtError(.operationInvalid, .qemu, "cannot rename a transient domain")
+            }
+            guard self.runtime == nil else {
+                throw VirtError(.operationInvalid, .qemu, "cannot rename active domain")
+            }
+            guard newName != self.name else {
+                throw VirtError(.operationInvalid, .qemu, "Can't rename domain to itself")
+            }
+            let oldName = self.name
+            try self.driver.registry.reserve(name: newName, for: self.uuid)
+            domain.name = newName
+            do {
+                try await self.move(domain, from: oldName)
+            } catch {
+                self.driver.registry.release(name: newName, of: self.uuid)
+                throw error
+            }
+            self.emit(.undefined(.renamed))
+            self.name = newName
+            self.config = domain
+            self.publish()
+            self.emit(.defined(.renamed))
+        }
+    }
+
+    private func move(_ domain: Domain, from oldName: String) async throws {
+        let store = driver.definitions
+        let paths = driver.paths
+        let bytes = try QEMUDriver.file(of: domain)
+        try await BlockingPool.shared.run {
+            if FileSystem.exists(paths.managedSave(oldName)) {
+                throw VirtError(.operationInvalid, .qemu, "domain with a managed saved state can't be renamed")
+            }
+            try store.rename(oldName, to: domain.name, bytes)
+        }
+    }
+
+    /// virDomainManagedSaveRemove.
+    func removeManagedSave() async throws {
+        let path = driver.paths.managedSave(name)
+        try await withJob(.modify, "virDomainManagedSaveRemove") {
+            try await BlockingPool.shared.run {
+                do throws(VirtError) {
+                    guard try FileSystem.remove(path) else {
+                        throw VirtError.system(2, .qemu, "Failed to remove managed save file '\(path)'")
+                    }
+                } catch {
+                    throw error
+                }
+            }
+            self.hasManagedSave = false
+            self.publish()
+        }
+    }
+}

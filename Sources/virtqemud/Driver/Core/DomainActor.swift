@@ -1,0 +1,137 @@
+import Synchronization
+import VirtCore
+import VirtModel
+import VirtOS
+import VirtRPC
+import VirtWire
+
+/// One domain: its definition, its guest if one runs, and the jobs that change them. Isolated to one event loop, the same
+/// as its guest's monitor.
+///
+/// Everything that changes the domain runs under its job (`withJob`); after each change `publish()` makes a new snapshot,
+/// from which all reading calls are answered.
+actor DomainActor {
+    nonisolated let uuid: UUID
+    nonisolated let driver: QEMUDriver
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    var name: String
+    var config: Domain?
+    var live: Domain?
+    var state = DomainState.shutoff(.unknown)
+    var runtime: GuestRuntime?
+    var hasAutostart = false
+    var hasManagedSave = false
+    /// A definition was changed since the daemon's start.
+    var wasUpdated = false
+    /// The client whose leaving ends the guest.
+    var autodestroyClient: ClientHandle?
+    /// Nobody may use the domain any more.
+    var isRemoved = false
+    var jobs = JobQueue()
+    /// The monitor said its last word.
+    var monitorEnded = false
+    var monitorEndWaiters: [CheckedContinuation<Void, Never>] = []
+    /// Who waits for QEMU to give up a device, by alias.
+    var deviceRemovals: [String: CheckedContinuation<Void, Never>] = [:]
+    /// A save of the status file is on its way.
+    var isSaveScheduled = false
+    /// Counts guests, so that what comes late from one does not touch the next.
+    var generation: UInt64 = 0
+
+    nonisolated static let log = Logger("qemu.domain")
+
+    init(_ domain: Domain, isPersistent: Bool, driver: QEMUDriver) {
+        uuid = domain.identity
+        name = domain.name
+        self.driver = driver
+        loop = driver.loops.next()
+        config = isPersistent ? domain : nil
+        live = isPersistent ? nil : domain
+    }
+
+    // MARK: Snapshots
+
+    /// The domain as it is now.
+    func makeSnapshot() -> DomainSnapshot {
+        DomainSnapshot(
+            uuid: uuid, name: name, state: state, hasAutostart: hasAutostart, hasManagedSave: hasManagedSave,
+            wasUpdated: wasUpdated, live: live, config: config, runtime: runtime, job: jobs.holder)
+    }
+
+    /// Lets everybody see the domain as it is now.
+    func publish() {
+        guard !isRemoved else { return }
+        driver.registry.publish(makeSnapshot())
+    }
+
+    /// The domain on the wire.
+    var handle: RemoteNonnullDomain { RemoteNonnullDomain(name: name, uuid: uuid, id: runtime?.id ?? -1) }
+
+    /// Tells everybody who listens.
+    func emit(_ kind: DomainEvent.Kind) {
+        driver.events.publish(DomainEvent(domain: handle, kind: kind))
+    }
+
+    func emit(_ lifecycle: DomainEvent.Lifecycle) { emit(.lifecycle(lifecycle)) }
+
+    // MARK: Jobs
+
+    /// Runs `body` when no other job changes the domain. Waits at most 30 seconds for its turn (error 68).
+    func withJob<T: Sendable>(
+        _ kind: JobKind, _ api: String, client: UInt64? = nil, _ body: () async throws -> sending T
+    ) async throws -> sending T {
+        try await beginJob(kind, api, client: client)
+        defer { endJob() }
+        guard !isRemoved else { throw removedError }
+        return try await body()
+    }
+
+    /// Takes the job, after waiting for the one that has it.
+    func beginJob(_ kind: JobKind, _ api: String, client: UInt64? = nil) async throws {
+        if jobs.tryBegin(kind, api, client: client) { return }
+        let ticket = jobs.newTicket()
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
+                let timer = loop.schedule(after: JobQueue.timeout, name: "job") { [weak self] in
+                    self?.assumeIsolated { $0.jobs.abandon(ticket, $0.jobs.timeoutError) }
+                }
+                jobs.enqueue(ticket, kind, api, client: client, continuation, timer: timer)
+            }
+        } onCancel: {
+            loop.execute { self.assumeIsolated { $0.jobs.abandon(ticket, CancellationError()) } }
+        }
+    }
+
+    func endJob() { jobs.end() }
+
+    var removedError: VirtError {
+        VirtError(.noDomain, .qemu, "no domain with matching uuid '\(uuid)' (\(name))")
+    }
+
+    // MARK: What callers ask for again and again
+
+    /// The running guest, or error 55.
+    func running() throws -> (domain: Domain, runtime: GuestRuntime) {
+        guard let live, let runtime, state.isActive else {
+            throw VirtError(.operationInvalid, .domain, "domain is not running")
+        }
+        return (live, runtime)
+    }
+
+    /// The persistent definition, or error 55.
+    func persistent(_ what: String) throws -> Domain {
+        guard let config else {
+            throw VirtError(.operationInvalid, .qemu, "cannot \(what) transient domain")
+        }
+        return config
+    }
+
+    /// Leaves the registry for good.
+    func removeFromRegistry() {
+        isRemoved = true
+        driver.registry.remove(uuid)
+    }
+}

@@ -1,0 +1,88 @@
+import Synchronization
+import VirtCore
+import VirtModel
+import VirtWire
+
+/// A domain as it was after its last change: what every reading call answers from, on any thread, without waiting.
+final class DomainSnapshot: Sendable {
+    let uuid: UUID
+    let name: String
+    /// -1 while no guest runs.
+    let id: Int32
+    let state: DomainState
+    let hasAutostart: Bool
+    let hasManagedSave: Bool
+    let wasUpdated: Bool
+    /// The guest's definition as it runs.
+    let live: Domain?
+    /// The persistent definition, nil for a transient domain.
+    let config: Domain?
+    /// What is only there while a guest runs.
+    let runtime: GuestRuntime?
+    let job: JobQueue.Holder?
+
+    private struct Cache {
+        var texts: [UInt32: String] = [:]
+        var statistics: [UInt32: [TypedParameter]] = [:]
+    }
+    private let cache = Mutex(Cache())
+
+    init(
+        uuid: UUID, name: String, state: DomainState, hasAutostart: Bool, hasManagedSave: Bool, wasUpdated: Bool,
+        live: Domain?, config: Domain?, runtime: GuestRuntime?, job: JobQueue.Holder?
+    ) {
+        self.uuid = uuid
+        self.name = name
+        id = runtime?.id ?? -1
+        self.state = state
+        self.hasAutostart = hasAutostart
+        self.hasManagedSave = hasManagedSave
+        self.wasUpdated = wasUpdated
+        self.live = live
+        self.config = config
+        self.runtime = runtime
+        self.job = job
+    }
+
+    var isActive: Bool { id >= 0 }
+    var isPersistent: Bool { config != nil }
+    /// The domain on the wire.
+    var handle: RemoteNonnullDomain { RemoteNonnullDomain(name: name, uuid: uuid, id: id) }
+
+    /// The definition that calls without flags mean: the live one while there is one.
+    func current() throws(VirtError) -> Domain {
+        if let live { return live }
+        if let config { return config }
+        throw VirtError(.internalError, .qemu, "domain '\(name)' has no definition")
+    }
+
+    /// The persistent definition, as calls on the configuration see it.
+    func persistent() throws(VirtError) -> Domain {
+        if let config { return config }
+        throw VirtError(.operationInvalid, .domain, "transient domains do not have any persistent config")
+    }
+
+    /// What runs, or error 55.
+    func running() throws(VirtError) -> (domain: Domain, runtime: GuestRuntime) {
+        guard let live, let runtime else {
+            throw VirtError(.operationInvalid, .domain, "domain is not running")
+        }
+        return (live, runtime)
+    }
+
+    /// A text made once per snapshot and key.
+    func text(_ key: UInt32, _ make: () throws -> String) rethrows -> String {
+        if let known = cache.withLock({ $0.texts[key] }) { return known }
+        let text = try make()
+        cache.withLock { $0.texts[key] = text }
+        return text
+    }
+
+    /// Statistics that can't change while this snapshot is the latest.
+    func statistics(_ key: UInt32, _ make: () -> [TypedParameter]) -> [TypedParameter] {
+        if let known = cache.withLock({ $0.statistics[key] }) { return known }
+        let list = make()
+        cache.withLock { $0.statistics[key] = list }
+        return list
+    }
+}

@@ -1,0 +1,52 @@
+package import VirtDaemon
+
+/// Where the driver keeps its files: libvirt's places, under the daemon's root.
+struct DriverPaths: Sendable {
+    let configuration: String
+    let autostart: String
+    let state: String
+    let library: String
+    let cache: String
+    let log: String
+    let hooks: String
+    let run: String
+    let qemuConf: String
+    let isSession: Bool
+
+    init(_ paths: DaemonPaths) {
+        configuration = paths.etcLibvirt + "/qemu"
+        autostart = paths.etcLibvirt + "/qemu/autostart"
+        isSession = paths.isSession
+        state = paths.isSession ? paths.runLibvirt + "/qemu/run" : paths.runLibvirt + "/qemu"
+        library = paths.isSession ? paths.etcLibvirt + "/qemu" : paths.varLibLibvirt + "/qemu"
+        cache = paths.varCacheLibvirt + "/qemu"
+        log = paths.isSession ? paths.varCacheLibvirt + "/qemu/log" : paths.varLogLibvirt + "/qemu"
+        hooks = paths.etcLibvirt + "/hooks"
+        run = paths.runLibvirt
+        qemuConf = paths.etcLibvirt + "/qemu.conf"
+    }
+
+    var channelTarget: String { library + "/channel/target" }
+    var save: String { library + "/save" }
+    var dump: String { library + "/dump" }
+    var snapshot: String { library + "/snapshot" }
+    var checkpoint: String { library + "/checkpoint" }
+    var nvram: String { library + "/nvram" }
+    var ram: String { library + "/ram" }
+
+    func managedSave(_ name: String) -> String { "\(save)/\(name).save" }
+    func status(_ name: String) -> String { "\(state)/\(name).xml" }
+    func pidFile(_ name: String) -> String { "\(state)/\(name).pid" }
+    func logFile(_ name: String) -> String { "\(log)/\(name).log" }
+
+    /// `domain-ID-NAME` with at most 20 characters of the name, those that are safe in a path.
+    static func shortName(_ name: String, id: Int32) -> String {
+        let safe = name.unicodeScalars.filter { scalar in
+            scalar.properties.isAlphabetic || scalar.properties.numericType != nil || "-_.+@".unicodeScalars.contains(scalar)
+        }
+        return "domain-\(id)-" + String(String.UnicodeScalarView(safe.prefix(20)))
+    }
+
+    func domainLibrary(_ name: String, id: Int32) -> String { library + "/" + Self.shortName(name, id: id) }
+    func domainChannels(_ name: String, id: Int32) -> String { channelTarget + "/" + Self.shortName(name, id: id) }
+}

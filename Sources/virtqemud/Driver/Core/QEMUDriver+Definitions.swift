@@ -1,0 +1,73 @@
+import VirtCore
+import VirtDaemon
+import VirtModel
+import VirtOS
+import VirtRPC
+import VirtWire
+import VirtXML
+
+/// Definitions that come and go.
+extension QEMUDriver {
+    /// virDomainDefineXML: a new definition, or another one for a known domain.
+    func define(_ xml: String, flags: UInt32) async throws -> RemoteNonnullDomain {
+        let domain = try await readDefinition(xml, validating: flags & 1 != 0)
+        switch try registry.match(name: domain.name, uuid: domain.identity) {
+        case .existing(let actor):
+            return try await actor.redefine(domain)
+        case .new:
+            let actor = DomainActor(domain, isPersistent: true, driver: self)
+            return try await actor.define(domain)
+        }
+    }
+
+    /// virDomainCreateXML: a guest without a persistent definition (or the one that is there, with another definition).
+    func createTransient(_ xml: String, flags: UInt32, _ client: ClientHandle) async throws -> RemoteNonnullDomain {
+        try flags.checkFlags(StartFlags.known, "qemuDomainCreateXML")
+        let domain = try await readDefinition(xml, validating: flags & StartFlags.validate != 0)
+        switch try registry.match(name: domain.name, uuid: domain.identity) {
+        case .existing(let actor):
+            return try await actor.createWith(domain, flags: flags, client)
+        case .new:
+            let actor = DomainActor(domain, isPersistent: false, driver: self)
+            try registry.insert(actor, await actor.makeSnapshot())
+            return try await actor.createWith(domain, flags: flags, client)
+        }
+    }
+
+    /// The bytes of a definition's file.
+    static func file(of domain: Domain) throws -> [UInt8] {
+        let header = ObjectStore.header(command: "edit", name: domain.name, uuid: domain.uuid)
+        return Array((header + (try domain.format([.inactive, .secure]))).utf8)
+    }
+
+    /// Reads all definitions at the daemon's start.
+    func loadDefinitions() async throws {
+        let store = definitions
+        let loaded = try await BlockingPool.shared.run { try store.load() }
+        for object in loaded.objects {
+            do {
+                try await load(object)
+            } catch {
+                Self.log.error("cannot load definition '\(object.name)': \(error)")
+            }
+        }
+    }
+
+    private func load(_ object: ObjectStore.Stored) async throws {
+        var domain = try Domain.parse(object.bytes, flags: .inactive)
+        try await complete(&domain)
+        guard domain.name == object.name else {
+            throw VirtError(
+                .internalError, .domain, "Domain config filename '\(object.name)' does not match domain name '\(domain.name)'")
+        }
+        let hasSave = FileSystem.exists(paths.managedSave(domain.name))
+        switch try registry.match(name: domain.name, uuid: domain.identity) {
+        case .existing(let actor):
+            await actor.adopt(config: domain, autostart: object.isAutostart, managedSave: hasSave)
+        case .new:
+            let actor = DomainActor(domain, isPersistent: true, driver: self)
+            await actor.adopt(config: domain, autostart: object.isAutostart, managedSave: hasSave)
+            try registry.insert(actor, await actor.makeSnapshot())
+        }
+    }
+}

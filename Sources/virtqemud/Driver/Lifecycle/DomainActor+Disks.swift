@@ -1,0 +1,116 @@
+import Glibc
+import VirtCore
+import VirtModel
+import VirtOS
+import VirtRPC
+import VirtWire
+
+/// Disk images: volumes become paths, chains are followed, and missing images are noticed before there is a process.
+extension DomainActor {
+    func prepareDisks(_ plan: inout StartPlan) async throws {
+        for index in plan.domain.devices.disks.indices {
+            try await resolveVolume(&plan.domain.devices.disks[index])
+        }
+        let configuration = driver.configuration
+        let disks = plan.domain.devices.disks
+        let highest = runtime?.nodeIndex ?? 0
+        let (found, next) = try await BlockingPool.shared.run {
+            var number = highest
+            let disks = try disks.map { disk in
+                var disk = disk
+                try disk.followChain(configuration, &number)
+                return disk
+            }
+            return (disks, number)
+        }
+        plan.domain.devices.disks = found
+        runtime?.nodeIndex = next
+        live = plan.domain
+    }
+
+    /// `<source pool= volume=>` becomes the volume's path.
+    private func resolveVolume(_ disk: inout Disk) async throws {
+        guard disk.source.type == .volume, let pool = disk.source.pool, let volume = disk.source.volume else { return }
+        let daemon = try await PeerDaemon.connect("storage", driver, loop: loop)
+        defer { daemon.close() }
+        let client = daemon.client
+        let found = try await client.call(RemoteProgram.StoragePoolLookupByName.self, .init(name: pool)).pool
+        let handle = try await client.call(
+            RemoteProgram.StorageVolLookupByName.self, .init(pool: found, name: volume)).vol
+        let path = try await client.call(RemoteProgram.StorageVolGetPath.self, .init(vol: handle)).name
+        disk.source.file = path
+        disk.source.dev = path
+    }
+}
+
+extension Disk {
+    /// Checks that the images are there and fills in those below the top one, as far as the definition leaves them open.
+    /// Blocks.
+    mutating func followChain(_ configuration: DriverConfiguration, _ number: inout UInt32) throws(VirtError) {
+        guard !source.isEmpty, let path = source.hostPath else { return }
+        guard try checkAccess(path, configuration) else { return }
+        guard backingStore == nil, driver?.type == "qcow2" else {
+            if backingStore == nil { backingStore = BackingStore() }
+            return
+        }
+        backingStore = try Self.below(path, depth: 0, &number)
+    }
+
+    /// False: the image is missing and its policy says that the drive is then empty.
+    private mutating func checkAccess(_ path: String, _ configuration: DriverConfiguration) throws(VirtError) -> Bool {
+        var status = stat()
+        if stat(path, &status) == 0 { return true }
+        let code = errno
+        if source.startupPolicy == .optional {
+            source.file = nil
+            source.dev = nil
+            return false
+        }
+        let user = configuration.dynamicOwnership || configuration.uid != 0
+            ? " (as uid:\(configuration.uid), gid:\(configuration.gid))" : ""
+        throw .system(code, .storage, "Cannot access storage file '\(path)'\(user)")
+    }
+
+    /// The images below a qcow2 image; an empty store ends the chain.
+    private static func below(_ path: String, depth: Int, _ number: inout UInt32) throws(VirtError) -> BackingStore {
+        var store = BackingStore()
+        let header = try ImageHeader.read(path)
+        guard let name = header.backing else { return store }
+        guard depth < 200 else {
+            throw VirtError(.internalError, .storage, "backing store for '\(path)' is self-referential or too deep")
+        }
+        guard let next = ImageHeader.resolve(name, relativeTo: path) else {
+            throw VirtError(.operationUnsupported, .storage, "backing image '\(name)' of '\(path)' is no local file")
+        }
+        guard let format = header.backingFormat else {
+            throw VirtError(
+                .operationInvalid, .storage,
+                "format of backing image '\(next)' of image '\(path)' was not specified in the image metadata"
+                    + " (See https://libvirt.org/kbase/backing_chains.html for troubleshooting)")
+        }
+        var status = stat()
+        guard stat(next, &status) == 0 else {
+            throw .system(errno, .storage, "Cannot access backing file '\(next)' of storage file '\(path)'")
+        }
+        var source = DiskSource()
+        source.type = status.st_mode & S_IFMT == S_IFBLK ? .block : .file
+        if source.type == .block { source.dev = next } else { source.file = next }
+        number += 1
+        source.index = number
+        store.source = source
+        var kind = DiskFormat()
+        kind.type = format
+        store.format = kind
+        if format == "qcow2" {
+            store.backingStore = try below(next, depth: depth + 1, &number)
+        } else {
+            store.backingStore = BackingStore()
+        }
+        return store
+    }
+}
+
+extension DiskSource {
+    /// The path on this host, a volume's as well once it is known.
+    var hostPath: String? { type == .volume ? file : localPath }
+}

@@ -1,0 +1,31 @@
+import QEMUCommand
+import VirtCore
+import VirtModel
+import VirtOS
+
+/// A guest while it is started: what the steps have made so far, and how to take it back.
+struct StartPlan: Sendable {
+    var domain: Domain
+    var facts: QEMUCapabilities
+    var environment: CommandEnvironment
+    /// What QEMU inherits, by the numbers that it is told.
+    var descriptors: [Int32: DescriptorBox] = [:]
+    var undo = UndoStack()
+    var log: GuestLog?
+    var isPaused = false
+    private var nextDescriptor: Int32 = 30
+
+    init(domain: Domain, facts: QEMUCapabilities, environment: CommandEnvironment) {
+        self.domain = domain
+        self.facts = facts
+        self.environment = environment
+    }
+
+    /// Hands a descriptor to QEMU; the number that it will have there.
+    mutating func pass(_ descriptor: DescriptorBox) -> Int32 {
+        let number = nextDescriptor
+        nextDescriptor += 1
+        descriptors[number] = descriptor
+        return number
+    }
+}
