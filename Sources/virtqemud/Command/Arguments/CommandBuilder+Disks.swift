@@ -1,0 +1,176 @@
+import QEMUMonitor
+import VirtCore
+import VirtModel
+
+/// Disks: block nodes of each image of the chain, then the device.
+extension CommandBuilder {
+    mutating func addDisks() throws(VirtError) {
+        addFloppyBoot()
+        let boot = bootIndexes
+        for (index, disk) in devices.disks.enumerated() {
+            if disk.source.type == .vhostuser, let user = disk.source.vhostUser {
+                addVhostUserChannel(disk, user)
+            } else if disk.target.bus == .sd {
+                addDrive(disk)
+                continue
+            } else if !disk.source.isEmpty {
+                for node in blockNodes(of: disk) {
+                    for secret in node.secrets { add(object: secret) }
+                    add(blockdev: node.properties)
+                }
+            }
+            addZPCI(disk.info)
+            add(device: try diskDevice(disk, bootIndex: boot[index]))
+        }
+    }
+
+    /// The place of each disk in the boot order: its own, or from `<boot dev=>` the first of each kind.
+    private var bootIndexes: [UInt32?] {
+        var places: [BootOptions.Device: UInt32] = [:]
+        for (index, device) in domain.os.bootDevices.enumerated() where places[device] == nil {
+            places[device] = UInt32(truncatingIfNeeded: index) + 1
+        }
+        return devices.disks.map { disk in
+            if let boot = disk.info.boot { return boot.order }
+            let kind: BootOptions.Device =
+                switch disk.device {
+                case .cdrom: .cdrom
+                case .floppy: .fd
+                case .disk, .lun: .hd
+                }
+            return places.removeValue(forKey: kind)
+        }
+    }
+
+    /// A `-blockdev`, and the `-object`s that must exist before it.
+    struct BlockNode {
+        var properties: JSONObject
+        var secrets: [JSONObject] = []
+    }
+
+    /// The block nodes of a disk, the deepest image first.
+    func blockNodes(of disk: Disk) -> [BlockNode] {
+        var chain: [BlockNode] = []
+        var backing = disk.backingStore
+        var next: BackingStore? = backing
+        var nodes: [(source: DiskSource, format: String, metadata: UInt64?)] = [
+            (disk.source, disk.driver?.type ?? "raw", disk.driver?.metadataCache?.maximumSize)
+        ]
+        while let store = next, let source = store.source {
+            nodes.append((source, store.format?.type ?? "raw", store.format?.metadataCache?.maximumSize))
+            backing = store.backingStore
+            next = backing
+        }
+        let isTerminated = disk.backingStore != nil && next != nil && next?.source == nil
+        for (depth, node) in nodes.enumerated().reversed() {
+            let index = node.source.index ?? 0
+            let name = "libvirt-\(index)"
+            let storage = BlockStorage(
+                node.source, node: "\(name)-storage", driver: disk.driver, isFloppy: disk.device == .floppy, builder: self)
+            chain.append(BlockNode(properties: storage.properties, secrets: secrets(of: node.source, name)))
+            let below = depth + 1 < nodes.count ? nodes[depth + 1].source.index : nil
+            let isEnd = depth + 1 == nodes.count && (isTerminated || environment.endsBackingChains)
+            let format = formatNode(
+                disk, node.source, name, node.format, node.metadata, depth: depth, below: below, isEnd: isEnd)
+            chain.append(BlockNode(properties: format))
+        }
+        if disk.driver?.copyOnRead == true {
+            chain.append(
+                BlockNode(properties: [
+                    "driver": "copy-on-read", "node-name": .string("libvirt-CoR-\(disk.target.dev ?? "")"),
+                    "file": .string("libvirt-\(disk.source.index ?? 0)-format"), "discard": "unmap",
+                ]))
+        }
+        return chain
+    }
+
+    private func formatNode(
+        _ disk: Disk, _ source: DiskSource, _ name: String, _ format: String, _ metadata: UInt64?, depth: Int,
+        below: UInt32?, isEnd: Bool
+    ) -> JSONObject {
+        var properties: JSONObject = ["node-name": .string("\(name)-format")]
+        properties.add("read-only", depth > 0 || disk.readonly || disk.device == .cdrom)
+        if depth == 0 {
+            properties.add("discard", disk.driver?.discard?.rawValue)
+            properties.add("detect-zeroes", detectZeroes(disk.driver))
+        }
+        properties.add("cache", BlockStorage.cache(disk.driver?.cache))
+        addFormat(format, source, name, &properties)
+        properties.add("cache-size", metadata)
+        properties.add("file", "\(name)-storage")
+        if let slice = source.slices.first {
+            properties.add("offset", slice.offset)
+            properties.add("size", slice.size)
+        }
+        if let below {
+            properties.add("backing", "libvirt-\(below)-format")
+        } else if isEnd, Self.hasBacking(format) {
+            properties.add("backing", JSONValue.null)
+        }
+        return properties
+    }
+
+    private static func hasBacking(_ format: String) -> Bool { ["qcow2", "qcow", "qed", "vmdk", "cow"].contains(format) }
+
+    private func detectZeroes(_ driver: DiskDriver?) -> String? {
+        guard let mode = driver?.detectZeroes else { return nil }
+        // Without discard, "unmap" would have nothing to do.
+        return mode == .unmap && driver?.discard != .unmap ? "on" : mode.rawValue
+    }
+
+    private func addFormat(_ format: String, _ source: DiskSource, _ name: String, _ properties: inout JSONObject) {
+        let encryption = source.encryption.flatMap { $0.engine == .librbd ? nil : $0 }
+        let secret = "\(name)-format-encryption-secret0"
+        switch (format, encryption) {
+        case ("raw", .some):
+            properties.add("driver", "luks")
+            properties.add("key-secret", secret)
+        case ("qcow2", .some(let encryption)), ("qcow", .some(let encryption)):
+            properties.add("driver", format)
+            let kind = encryption.format == .qcow ? "aes" : encryption.format.rawValue
+            properties.add("encrypt", ["format": .string(kind), "key-secret": .string(secret)] as JSONObject)
+        case ("luks", _):
+            properties.add("driver", "luks")
+            properties.add("key-secret", secret)
+        default:
+            properties.add("driver", format == "fat" ? "raw" : format)
+        }
+    }
+
+    /// The secrets that an image's nodes name.
+    private func secrets(of source: DiskSource, _ name: String) -> [JSONObject] {
+        let ids = ["\(name)-storage-auth-secret0", "\(name)-storage-httpcookie-secret0", "\(name)-format-encryption-secret0"]
+        return ids.compactMap { id in
+            guard let secret = environment.secrets[id] else { return nil }
+            return [
+                "qom-type": "secret", "id": .string(id), "data": .string(secret.data), "keyid": "masterKey0",
+                "iv": .string(secret.iv), "format": "base64",
+            ]
+        }
+    }
+
+    // MARK: Devices
+
+    private mutating func addFloppyBoot() {
+        guard machine.isX86 else { return }
+        for (disk, boot) in zip(devices.disks, bootIndexes) where disk.device == .floppy && machine.hasBuiltInFloppy {
+            guard let boot, case .drive(let place) = disk.info.address else { continue }
+            add("-global", "isa-fdc.bootindex\(place.unit == 0 ? "A" : "B")=\(boot)")
+        }
+    }
+
+    private mutating func addVhostUserChannel(_ disk: Disk, _ user: VhostUserSource) {
+        let alias = disk.info.alias ?? ""
+        var text = "socket,id=chr-vu-\(alias),path=\(KeyValueText.escape(user.path ?? ""))"
+        if let reconnect = disk.source.network.reconnect, reconnect.enabled == true, let timeout = reconnect.timeout {
+            text += ",reconnect=\(timeout)"
+        }
+        add("-chardev", text)
+    }
+
+    private mutating func addDrive(_ disk: Disk) {
+        let path = KeyValueText.escape(disk.source.path ?? "")
+        let format = disk.driver?.type ?? "raw"
+        add("-drive", "file=\(path),format=\(format),if=sd,index=0")
+    }
+}

@@ -1,0 +1,173 @@
+import QEMUMonitor
+import VirtCore
+import VirtModel
+
+/// `-vnc`, `-spice`, `-display`, video cards.
+extension CommandBuilder {
+    mutating func addGraphics() throws(VirtError) {
+        for graphics in devices.graphics {
+            switch graphics.type {
+            case .sdl:
+                let gl = graphics.gl?.enable.map { ",gl=\(onOff($0))" } ?? ""
+                if graphics.fullscreen == true { add("-full-screen") }
+                add("-display", "sdl" + gl)
+            case .vnc: addVNC(graphics)
+            case .spice: addSpice(graphics)
+            case .eglHeadless:
+                let node = graphics.gl?.renderNode.map { ",rendernode=" + KeyValueText.escape($0) } ?? ""
+                add("-display", "egl-headless" + node)
+            case .dbus: addDBus(graphics)
+            case .rdp, .desktop:
+                throw VirtError(
+                    .configUnsupported, .qemu, "unsupported graphics type '\(graphics.type.rawValue)'")
+            }
+        }
+    }
+
+    private func audioID(_ graphics: Graphics) -> UInt32? { graphics.audioID ?? devices.audios.first?.id }
+
+    private mutating func addVNC(_ graphics: Graphics) {
+        var options: [String] = []
+        switch graphics.listens.first?.type {
+        case .socket: options.append("vnc=unix:" + KeyValueText.escape(graphics.listens.first?.socket ?? ""))
+        case .none?: options.append("none")
+        case .address, .network, nil:
+            let address = graphics.listens.first?.address ?? environment.graphics.vncListen
+            let place = address.contains(":") ? "[\(address)]" : address
+            options.append("\(place):\((graphics.port ?? 5900) - 5900)")
+            if let websocket = graphics.websocket { options.append("websocket=\(websocket)") }
+        }
+        if let policy = graphics.sharePolicy { options.append("share=\(policy.rawValue)") }
+        if graphics.password != nil || environment.graphics.vncPassword { options.append("password=on") }
+        if environment.graphics.vncTLS != nil { options.append("tls-creds=vnc-tls-creds0") }
+        if environment.graphics.vncSASL { options.append("sasl=on") }
+        if graphics.powerControl == true, has(.vncPowerControl) { options.append("power-control=on") }
+        if let audio = audioID(graphics) { options.append("audiodev=audio\(audio)") }
+        add("-vnc", options.joined(separator: ","))
+        if let keymap = graphics.keymap { add("-k", keymap) }
+    }
+
+    private mutating func addSpice(_ graphics: Graphics) {
+        var options: [String] = []
+        let listen = graphics.listens.first
+        switch listen?.type {
+        case .socket: options += ["unix=on"]
+        case .none?: options.append("port=0")
+        case .address, .network, nil:
+            if let port = graphics.port, port > 0 { options.append("port=\(port)") }
+            if let port = graphics.tlsPort, port > 0 { options.append("tls-port=\(port)") }
+        }
+        switch listen?.type {
+        case .socket:
+            options = ["unix", "addr=" + KeyValueText.escape(listen?.socket ?? "")]
+        case .none?: break
+        case .address, .network, nil:
+            let address = listen?.address ?? environment.graphics.spiceListen
+            if !address.isEmpty { options.append("addr=\(address)") }
+        }
+        if graphics.password == nil && !environment.graphics.spicePassword { options.append("disable-ticketing=on") }
+        if let directory = environment.graphics.spiceTLS, graphics.tlsPort ?? 0 > 0 {
+            options.append("x509-dir=\(KeyValueText.escape(directory))")
+        }
+        if environment.graphics.spiceSASL { options.append("sasl=on") }
+        if let mode = graphics.defaultMode, mode != "any" {
+            options.append((mode == "secure" ? "tls-channel" : "plaintext-channel") + "=default")
+        }
+        for channel in graphics.spice.channels where channel.mode != "any" {
+            options.append((channel.mode == "secure" ? "tls-channel" : "plaintext-channel") + "=\(channel.name)")
+        }
+        addSpiceOptions(graphics, &options)
+        options.append("seamless-migration=on")
+        add("-spice", options.joined(separator: ","))
+        if let keymap = graphics.keymap { add("-k", keymap) }
+    }
+
+    private func addSpiceOptions(_ graphics: Graphics, _ options: inout [String]) {
+        let spice = graphics.spice
+        if let value = spice.imageCompression { options.append("image-compression=\(value)") }
+        if let value = spice.jpegCompression { options.append("jpeg-wan-compression=\(value)") }
+        if let value = spice.zlibCompression { options.append("zlib-glz-wan-compression=\(value)") }
+        if let value = spice.playbackCompression { options.append("playback-compression=\(onOff(value))") }
+        if let value = spice.streamingMode { options.append("streaming-video=\(value)") }
+        if let value = spice.mouseMode { options.append("agent-mouse=\(onOff(value == "client"))") }
+        if spice.clipboardCopyPaste == false { options.append("disable-copy-paste=on") }
+        if spice.fileTransfer == false { options.append("disable-agent-file-xfer=on") }
+        if graphics.gl?.enable == true {
+            options.append("gl=on")
+            if let node = graphics.gl?.renderNode { options.append("rendernode=\(KeyValueText.escape(node))") }
+        }
+    }
+
+    private mutating func addDBus(_ graphics: Graphics) {
+        var options = ["dbus"]
+        if graphics.dbusP2P == true {
+            options.append("p2p=on")
+        } else if let address = graphics.dbusAddress {
+            options.append("addr=\(KeyValueText.escape(address))")
+        }
+        if let gl = graphics.gl?.enable { options.append("gl=\(onOff(gl))") }
+        if let node = graphics.gl?.renderNode { options.append("rendernode=\(KeyValueText.escape(node))") }
+        if graphics.audioID != nil, let audio = audioID(graphics) { options.append("audiodev=audio\(audio)") }
+        add("-display", options.joined(separator: ","))
+    }
+
+    // MARK: Video
+
+    mutating func addVideos() throws(VirtError) {
+        for video in devices.videos where video.model != .none {
+            addZPCI(video.info)
+            add(device: try videoDevice(video))
+        }
+    }
+
+    private func videoDevice(_ video: Video) throws(VirtError) -> JSONObject {
+        var properties: JSONObject = ["driver": .string(try videoDriver(video))]
+        if video.model == .virtio { addVirtio(video.virtio, to: &properties) }
+        properties.add("id", video.info.alias)
+        switch video.model {
+        case .qxl:
+            properties.add("max_outputs", video.heads)
+            properties.add("ram_size", video.ram.map { UInt64($0) * 1024 })
+            properties.add("vram_size", video.vram.map { UInt64($0) * 1024 })
+            properties.add("vram64_size_mb", (video.vram64 ?? 0) / 1024)
+            properties.add("vgamem_mb", video.vgaMemory.map { $0 / 1024 })
+        case .virtio:
+            if video.blob == true { properties.add("blob", true) }
+            properties.add("max_outputs", video.heads)
+        case .vga, .vmvga: properties.add("vgamem_mb", video.vram.map { $0 / 1024 })
+        case .bochs: properties.add("vgamem", video.vram.map { UInt64($0) * 1024 })
+        default: break
+        }
+        if let resolution = video.resolution {
+            properties.add("xres", resolution.x)
+            properties.add("yres", resolution.y)
+        }
+        try addAddress(video.info, to: &properties)
+        return properties
+    }
+
+    private func videoDriver(_ video: Video) throws(VirtError) -> String {
+        let isPrimary = video.primary
+        switch video.model {
+        case .vga: return "VGA"
+        case .cirrus: return "cirrus-vga"
+        case .vmvga: return "vmware-svga"
+        case .qxl: return isPrimary ? "qxl-vga" : "qxl"
+        case .bochs: return "bochs-display"
+        case .ramfb: return "ramfb"
+        case .virtio: return virtioVideoDriver(video, isPrimary)
+        case .default, .xen, .vbox, .parallels, .gop, .none:
+            throw VirtError(
+                .configUnsupported, .qemu, "video type '\(video.model.rawValue)' is not supported with QEMU")
+        }
+    }
+
+    private func virtioVideoDriver(_ video: Video, _ isPrimary: Bool) -> String {
+        let isVGA = isPrimary && (machine.isX86 || machine.isPPC64)
+        if video.driverName == .vhostuser { return isVGA ? "vhost-user-vga" : virtioDriver("vhost-user-gpu", video.info) }
+        let isAccelerated = video.acceleration?.accel3D == true
+        if isVGA { return isAccelerated && has(.virtioVgaGl) ? "virtio-vga-gl" : "virtio-vga" }
+        if isAccelerated, has(.virtioGpuGlPci), case .pci = video.info.address { return "virtio-gpu-gl-pci" }
+        return virtioDriver("virtio-gpu", video.info)
+    }
+}

@@ -1,0 +1,133 @@
+import QEMUMonitor
+import VirtCore
+import VirtModel
+
+/// Devices of the host that the guest gets, and file systems that it shares.
+extension CommandBuilder {
+    mutating func addHostdevs() throws(VirtError) {
+        for device in devices.hostdevs {
+            addZPCI(device.info)
+            switch device.source.type {
+            case .usb: add(device: try usbHost(device))
+            case .pci: add(device: try pciHost(device))
+            case .mdev: add(device: try mediated(device))
+            case .scsi: try addSCSI(device)
+            case .scsiHost:
+                throw VirtError(.configUnsupported, .qemu, "scsi_host host devices need their vhost descriptor")
+            }
+        }
+    }
+
+    private func usbHost(_ device: Hostdev) throws(VirtError) -> JSONObject {
+        let three = { (value: UInt32) in String(repeating: "0", count: max(0, 3 - String(value).count)) + String(value) }
+        let path = "/dev/bus/usb/\(three(device.source.usbBus ?? 0))/\(three(device.source.usbDevice ?? 0))"
+        var properties: JSONObject = ["driver": "usb-host", "hostdevice": .string(path)]
+        properties.add("id", device.info.alias)
+        properties.add("bootindex", device.info.boot?.order)
+        switch device.source.usbGuestReset {
+        case "off": properties.add("guest-reset", false)
+        case "uninitialized":
+            properties.add("guest-reset", true)
+            properties.add("guest-resets-all", false)
+        case "always":
+            properties.add("guest-reset", true)
+            properties.add("guest-resets-all", true)
+        default: break
+        }
+        try addAddress(device.info, to: &properties)
+        return properties
+    }
+
+    private func pciHost(_ device: Hostdev) throws(VirtError) -> JSONObject {
+        var properties: JSONObject = ["driver": "vfio-pci", "host": .string(device.source.pci.text)]
+        properties.add("id", device.info.alias)
+        properties.add("bootindex", device.info.boot?.order)
+        if device.teaming?.type == .transient { properties.add("failover_pair_id", device.teaming?.persistent) }
+        try addAddress(device.info, to: &properties)
+        if let rom = device.info.rom { addROM(rom, to: &properties) }
+        return properties
+    }
+
+    private func mediated(_ device: Hostdev) throws(VirtError) -> JSONObject {
+        var driver = device.model?.rawValue ?? "vfio-pci"
+        if device.ramfb == true { driver = "vfio-pci-nohotplug" }
+        let path = "/sys/bus/mdev/devices/\(device.source.mdevUUID?.description ?? "")"
+        var properties: JSONObject = [
+            "driver": .string(driver), "id": .string(device.info.alias ?? ""), "sysfsdev": .string(path),
+        ]
+        properties.add("display", device.display.map(onOff))
+        if device.ramfb == true { properties.add("ramfb", true) }
+        properties.add("bootindex", device.info.boot?.order)
+        try addAddress(device.info, to: &properties)
+        return properties
+    }
+
+    private mutating func addSCSI(_ device: Hostdev) throws(VirtError) {
+        let place: DriveAddress = if case .drive(let own) = device.info.address { own } else { DriveAddress() }
+        let alias = controllerAlias(.scsi, place.controller) ?? "scsi\(place.controller)"
+        let node = "libvirt-\(device.info.alias ?? "")-backend"
+        add(blockdev: [
+            "driver": "host_device", "filename": .string("/dev/sg0"), "node-name": .string(node),
+            "read-only": .bool(device.readonly),
+        ])
+        var properties: JSONObject = ["driver": "scsi-generic", "drive": .string(node)]
+        properties.add("id", device.info.alias)
+        properties.add("bus", alias + ".0")
+        properties.add("channel", place.bus)
+        properties.add("scsi-id", place.target)
+        properties.add("lun", place.unit)
+        properties.add("bootindex", device.info.boot?.order)
+        add(device: properties)
+    }
+
+    // MARK: File systems
+
+    mutating func addFilesystems() throws(VirtError) {
+        for filesystem in devices.filesystems {
+            let alias = filesystem.info.alias ?? ""
+            var properties: JSONObject
+            if filesystem.driver == .virtiofs {
+                let socket = filesystem.sourceSocket ?? "\(environment.libraryDirectory)/\(alias)-fs.sock"
+                add("-chardev", "socket,id=chr-vu-\(alias),path=\(KeyValueText.escape(socket))")
+                let driver = virtioDriver("vhost-user-fs", filesystem.info, model: filesystem.model?.rawValue)
+                properties = ["driver": .string(driver)]
+                addVirtio(filesystem.virtio, to: &properties)
+                properties.add("id", alias)
+                properties.add("chardev", "chr-vu-\(alias)")
+                properties.add("queue-size", filesystem.queueSize)
+                properties.add("tag", filesystem.targetDirectory)
+                properties.add("bootindex", filesystem.info.boot?.order)
+            } else {
+                add("-fsdev", fsdev(filesystem, alias))
+                let driver = virtioDriver("virtio-9p", filesystem.info, model: filesystem.model?.rawValue)
+                properties = ["driver": .string(driver)]
+                addVirtio(filesystem.virtio, to: &properties)
+                properties.add("id", alias)
+                properties.add("fsdev", "fsdev-\(alias)")
+                properties.add("mount_tag", filesystem.targetDirectory)
+            }
+            try addAddress(filesystem.info, to: &properties)
+            add(device: properties)
+        }
+    }
+
+    private func fsdev(_ filesystem: Filesystem, _ alias: String) -> String {
+        var options = [filesystem.driver == .handle ? "handle" : "local"]
+        if filesystem.driver != .handle {
+            let models: [Filesystem.AccessMode: String] = [.mapped: "mapped", .squash: "none"]
+            options.append("security_model=\(models[filesystem.accessMode ?? .passthrough] ?? "passthrough")")
+            if let multidevs = filesystem.multidevs { options.append("multidevs=\(multidevs.rawValue)") }
+            if let mode = filesystem.createMode { options.append("fmode=" + Self.octal(mode)) }
+            if let mode = filesystem.directoryMode { options.append("dmode=" + Self.octal(mode)) }
+        }
+        if let policy = filesystem.writePolicy { options.append("writeout=\(policy.rawValue)") }
+        options += ["id=fsdev-\(alias)", "path=\(KeyValueText.escape(filesystem.sourceDirectory ?? ""))"]
+        if filesystem.readonly { options.append("readonly=on") }
+        return options.joined(separator: ",")
+    }
+
+    private static func octal(_ value: UInt32) -> String {
+        let digits = String(value, radix: 8)
+        return String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
+    }
+}

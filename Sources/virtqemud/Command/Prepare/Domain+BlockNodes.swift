@@ -1,0 +1,38 @@
+package import VirtModel
+
+extension Domain {
+    /// Numbers every image (`libvirt-N-format`), from the last disk to the first, and within a chain from the top down.
+    ///
+    /// - Parameter last: the highest number in use already.
+    /// - Returns: the highest number in use now.
+    @discardableResult
+    package mutating func assignNodeIndexes(after last: UInt32 = 0) -> UInt32 {
+        var last = last
+        for index in devices.disks.indices.reversed() { devices.disks[index].assignNodeIndexes(&last) }
+        return last
+    }
+}
+
+extension Disk {
+    /// Numbers the images of the chain that have no number yet.
+    package mutating func assignNodeIndexes(_ last: inout UInt32) {
+        if source.index == nil, !source.isEmpty || source.type == .vhostuser {
+            last += 1
+            source.index = last
+        }
+        backingStore?.assignNodeIndexes(&last)
+    }
+}
+
+extension BackingStore {
+    fileprivate mutating func assignNodeIndexes(_ last: inout UInt32) {
+        guard source != nil else { return }
+        if source?.index == nil {
+            last += 1
+            source?.index = last
+        }
+        var next = backingStore
+        next?.assignNodeIndexes(&last)
+        backingStore = next
+    }
+}
