@@ -2,6 +2,6 @@ import NetworkDriver
 import VirtDaemon
 
 @main
-struct Main {
+enum Main {
     static func main() { DaemonMain.run(NetworkDaemon.description) }
 }
