@@ -1,4 +1,7 @@
+import QEMUDriver
+import VirtDaemon
+
 @main
-struct Main {
-    static func main() {}
+enum Main {
+    static func main() { DaemonMain.run(QEMUDaemon.description) }
 }
