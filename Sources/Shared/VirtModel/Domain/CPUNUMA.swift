@@ -17,6 +17,7 @@ extension CPU {
 
         /// Cells may come in any order, and without numbers.
         private mutating func order() throws(VirtError) {
+            defer { completeDistances() }
             let numbered = cells.filter { $0.id != nil }.count
             if numbered == 0 {
                 for index in cells.indices { cells[index].id = UInt32(truncatingIfNeeded: index) }
@@ -27,6 +28,25 @@ extension CPU {
                 throw VirtError.malformed(
                     "Exactly one 'cell' element per guest NUMA cell allowed, non-contiguous ranges or ranges not starting from 0 are not allowed",
                     .none)
+            }
+        }
+
+        /// The way back is as long as the way there, unless it is said; a node is at distance 10 from itself.
+        private mutating func completeDistances() {
+            guard cells.contains(where: { !$0.distances.isEmpty }), cells.count <= 1024 else { return }
+            var known: [[UInt32: UInt32]] = cells.map { _ in [:] }
+            for (index, cell) in cells.enumerated() {
+                let own = UInt32(truncatingIfNeeded: index)
+                for distance in cell.distances where Int(distance.id) < cells.count {
+                    known[index][distance.id] = distance.value
+                    let other = Int(distance.id)
+                    if known[other][own] == nil { known[other][own] = distance.value }
+                    if known[index][own] == nil { known[index][own] = 10 }
+                    if known[other][distance.id] == nil { known[other][distance.id] = 10 }
+                }
+            }
+            for index in cells.indices {
+                cells[index].distances = known[index].sorted { $0.key < $1.key }.map { Distance($0.key, $0.value) }
             }
         }
 
@@ -63,6 +83,10 @@ extension CPU {
             package var value: UInt32 = 0
 
             package init() {}
+            package init(_ id: UInt32, _ value: UInt32) {
+                self.id = id
+                self.value = value
+            }
 
             package mutating func map<M: ElementMapper>(_ x: inout M) throws {
                 try x.required("id", &id)

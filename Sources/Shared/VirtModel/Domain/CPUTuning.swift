@@ -45,6 +45,7 @@ package struct CPUTuning: Equatable, Sendable, XMLMappable {
     /// libvirt keeps pins and schedulers per thread, in the threads' order, and prints them one by one.
     private mutating func tidy() throws {
         vcpuPins.sort { $0.vcpu < $1.vcpu }
+        iothreadPins.sort { $0.iothread < $1.iothread }
         vcpuSchedulers = vcpuSchedulers.flatMap { $0.split() }.sorted { $0.first < $1.first }
         for (one, next) in zip(vcpuSchedulers, vcpuSchedulers.dropFirst()) where one.first == next.first {
             throw VirtError(.xmlDetail, .domain, "'vcpusched' attributes 'vcpus' must not overlap")

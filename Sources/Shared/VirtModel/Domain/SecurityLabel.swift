@@ -20,10 +20,8 @@ package struct SecurityLabel: Equatable, Sendable, XMLMappable {
         try x.attribute("relabel", &relabel)
         let isDynamic = type == .dynamic || type == nil
         let isHidden = x.flags.contains(.inactive) && isDynamic
-        if !isHidden {
-            try x.textElement("label", &label)
-            try x.textElement("imagelabel", &imageLabel)
-        }
+        if !isHidden { try x.textElement("label", &label) }
+        if !x.flags.contains(.inactive) { try x.textElement("imagelabel", &imageLabel) }
         try x.textElement("baselabel", &baseLabel)
         if x.isReading { settle() }
     }
@@ -46,10 +44,33 @@ package struct SecurityLabel: Equatable, Sendable, XMLMappable {
 
         package mutating func map<M: ElementMapper>(_ x: inout M) throws {
             try x.attribute("model", &model)
-            try x.attribute("labelskip", &labelSkip)
+            if !x.flags.contains(.inactive) { try x.attribute("labelskip", &labelSkip) }
             if labelSkip != true { try x.attribute("relabel", &relabel) }
             try x.textElement("label", &label)
             if x.isReading, relabel == nil, labelSkip != true { relabel = true }
+        }
+    }
+}
+
+extension [SecurityLabel.OfDevice] {
+    /// The labels of a device; those that say nothing are no part of a definition.
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        var shown = self
+        if x.isWriting, x.flags.contains(.inactive) { shown = filter { $0.label != nil || $0.relabel == false } }
+        try x.elements("seclabel", &shown)
+        if x.isReading { self = shown }
+    }
+}
+
+extension Domain {
+    /// A label without a model is of the host's; where there is none, it labels nothing.
+    mutating func completeSecurityLabels(_ model: String) {
+        guard securityLabels.count == 1, securityLabels[0].model == nil else { return }
+        guard securityLabels[0].type != SecurityLabel.Kind.none || model == "none" else { return }
+        securityLabels[0].model = model
+        if model == "none" {
+            securityLabels[0].type = SecurityLabel.Kind.none
+            securityLabels[0].relabel = nil
         }
     }
 }

@@ -53,13 +53,17 @@ extension Domain {
             if let fid = zpci.fid, !fids.insert(fid).inserted { failure = failure ?? Self.taken("fid", fid) }
         }
         if let failure { throw failure }
-        visitInfos { device, info in
-            guard device.hasZPCI, var address = info.address?.pci else { return }
-            var zpci = address.zpci ?? ZPCIAddress()
-            if zpci.uid == nil { zpci.uid = Self.free(from: 1, &uids) }
-            if zpci.fid == nil { zpci.fid = Self.free(from: 0, &fids) }
-            address.zpci = zpci
-            info.address = .pci(address)
+        // Those of which the user chose one half come first.
+        for onlyPartial in [true, false] {
+            visitInfos { device, info in
+                guard device.hasZPCI, var address = info.address?.pci else { return }
+                if onlyPartial, address.zpci == nil { return }
+                var zpci = address.zpci ?? ZPCIAddress()
+                if zpci.uid == nil { zpci.uid = Self.free(from: 1, &uids) }
+                if zpci.fid == nil { zpci.fid = Self.free(from: 0, &fids) }
+                address.zpci = zpci
+                info.address = .pci(address)
+            }
         }
     }
 
@@ -78,7 +82,7 @@ extension DeviceReference {
     /// Whether the device has the identifiers at all.
     fileprivate var hasZPCI: Bool {
         switch self {
-        case .controller(let one): one.type != .pci || (one.model != .pciRoot && one.model != .pcieRoot)
+        case .controller(let one): one.type != .pci
         case .serial, .parallel, .channel, .console, .smartcard, .nvram, .hub, .tpm, .panic, .redirectedDevice: false
         default: true
         }

@@ -68,7 +68,7 @@ struct VirtioSerialPorts {
         var index: UInt32 = 0
         while domain.controller(.virtioSerial, index) != nil { index += 1 }
         let new = Controller(.virtioSerial, index: index)
-        domain.insertController(new)
+        domain.devices.controllers.append(new)
         add(new)
         return VirtioSerialAddress(controller: index, port: first)
     }

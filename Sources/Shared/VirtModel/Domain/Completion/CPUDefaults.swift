@@ -7,9 +7,7 @@ extension DomainCompletion {
         guard var cpu = domain.cpu else { return }
         try checkCache(cpu)
         try completeSVE(&cpu)
-        if cpu.mode == .hostPassthrough || cpu.mode == .maximum, cpu.migratable == nil {
-            if cpu.mode == .hostPassthrough { cpu.migratable = migratableDefault }
-        }
+        if cpu.mode == .hostPassthrough, cpu.migratable == nil { cpu.migratable = migratableDefault }
         if cpu.mode != .custom || cpu.model != nil, cpu.check == nil {
             switch cpu.mode ?? .custom {
             case .hostPassthrough, .maximum: cpu.check = CPU.Check.none
@@ -24,10 +22,8 @@ extension DomainCompletion {
     }
 
     private var migratableDefault: Bool? {
-        if emulator.has("query-cpu-model-expansion.migratable") || emulator.has("cpu.migratable") || machine.isX86 {
-            return true
-        }
-        return nil
+        if emulator.has("cpu.migratable") { return true }
+        return machine.isX86 ? false : nil
     }
 
     /// The CPU that QEMU would take by itself, so that another version can't change it.

@@ -50,9 +50,7 @@ extension DomainCompletion {
         for index in domain.devices.consoles.indices {
             var console = domain.devices.consoles[index]
             if console.target == nil || console.target == Console.Target.none { console.target = .serial }
-            if console.port == nil {
-                console.port = nextPort(domain.devices.consoles.map(\.port))
-            }
+            console.port = Int32(clamping: index)
             domain.devices.consoles[index] = console
         }
     }
@@ -76,6 +74,7 @@ extension Domain {
         if let serial = devices.serials.first, devices.consoles.first?.target == .serial {
             devices.consoles[0].source = serial.source
             devices.consoles[0].info = serial.info
+            devices.consoles[0].port = serial.port
         }
     }
 

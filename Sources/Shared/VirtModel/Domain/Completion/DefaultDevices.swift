@@ -110,9 +110,8 @@ extension DomainCompletion {
             switch graphics.type {
             case .vnc: backend = context.vncAllowsHostAudio ? nil : Audio.Kind.none
             case .spice: backend = .spice
-            case .dbus: backend = .dbus
             case .sdl: backend = nil
-            case .rdp, .desktop, .eglHeadless: break
+            case .rdp, .desktop, .eglHeadless, .dbus: break
             }
         }
         if domain.devices.graphics.isEmpty, !context.headlessAllowsHostAudio { backend = Audio.Kind.none }
@@ -136,12 +135,12 @@ extension Domain {
 
     /// An EHCI controller comes with its three companions.
     fileprivate mutating func addUSBController(_ model: ControllerModel?) {
-        insertController(Controller(.usb, index: 0, model: model))
+        devices.controllers.append(Controller(.usb, index: 0, model: model))
         guard model == .ich9EHCI1 else { return }
         for (companion, port) in [(ControllerModel.ich9UHCI1, 0), (.ich9UHCI2, 2), (.ich9UHCI3, 4)] {
             var controller = Controller(.usb, index: 0, model: companion)
             controller.info.masterStartPort = UInt32(port)
-            insertController(controller)
+            devices.controllers.append(controller)
         }
     }
 }

@@ -51,8 +51,14 @@ extension Disk {
         if driver.type == nil || driver.type == "aio", source.type != .volume { driver.type = "raw" }
         self.driver = driver
         if device == .cdrom { readonly = true }
-        if target.bus == nil { target.bus = defaultBus }
-        if snapshot == nil, readonly || source.type == .vhostuser { snapshot = source.type == .vhostuser ? .no : nil }
+        target.bus = busOrDefault
+        if snapshot == nil, source.type == .vhostuser { snapshot = .no }
+        // What can't be written has no snapshots anyway.
+        if readonly, snapshot == .no { snapshot = nil }
+        if source.type == .volume, source.pool == nil {
+            source.type = .file
+            self.driver?.type = "raw"
+        }
         if source.type == .nvme, source.nvme?.managed == nil { source.nvme?.managed = true }
         completeEncryption()
         completeISCSI()
@@ -64,15 +70,22 @@ extension Disk {
         backingStore = backingStore.map { $0.completed() }
     }
 
-    /// A target without a unit is its first one.
+    /// An iSCSI target without a unit is its first one; a gluster server listens on its known port.
     private mutating func completeISCSI() {
-        guard source.type == .network, source.network.protocol == .iscsi, let name = source.network.name,
-            !name.contains("/")
-        else { return }
-        source.network.name = name + "/0"
+        guard source.type == .network else { return }
+        if source.network.protocol == .iscsi { source.network.name = source.network.name.map(Self.withUnit) }
+        guard source.network.protocol == .gluster else { return }
+        for index in source.network.hosts.indices {
+            let host = source.network.hosts[index]
+            if host.port == nil, host.transport != .unix { source.network.hosts[index].port = 24007 }
+        }
     }
 
-    private var defaultBus: Bus {
+    static func withUnit(_ name: String) -> String { name.contains("/") ? name : name + "/0" }
+
+    /// The bus that the document says, or the one that the target's name stands for.
+    var busOrDefault: Bus {
+        if let bus = target.bus { return bus }
         if device == .floppy { return .fdc }
         let name = target.dev ?? ""
         if name.hasPrefix("hd") { return .ide }

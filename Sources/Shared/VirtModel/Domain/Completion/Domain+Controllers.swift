@@ -11,15 +11,46 @@ extension Domain {
     @discardableResult
     package mutating func addController(_ type: Controller.Kind, _ index: UInt32, _ model: ControllerModel?) -> Bool {
         guard controller(type, index) == nil else { return false }
-        insertController(Controller(type, index: index, model: model))
+        devices.controllers.append(Controller(type, index: index, model: model))
         return true
+    }
+
+    /// Puts disks and controllers in libvirt's order: each kind by number or name, where its first one stood.
+    mutating func sortDevices() throws {
+        let controllers = devices.controllers
+        devices.controllers = []
+        for controller in controllers { insertController(controller) }
+        let disks = devices.disks
+        devices.disks = []
+        for disk in disks { insertDisk(disk) }
+        try checkUSB()
+    }
+
+    /// Puts a disk among those on its bus, by the number in its name.
+    package mutating func insertDisk(_ new: Disk) {
+        let bus = new.busOrDefault
+        let index = Disk.Target.index(of: new.target.dev ?? "").map { Int($0) } ?? -1
+        var place: Int?
+        for (position, current) in devices.disks.enumerated().reversed() where current.busOrDefault == bus {
+            let other = Disk.Target.index(of: current.target.dev ?? "").map { Int($0) } ?? -1
+            if other > index {
+                place = position
+            } else if place == nil {
+                place = position + 1
+            }
+        }
+        devices.disks.insert(new, at: place ?? devices.disks.count)
     }
 
     /// Puts a controller among its kind, by number, companions after their master; else at the end.
     package mutating func insertController(_ new: Controller) {
         var place: Int?
         for (position, current) in devices.controllers.enumerated().reversed() where current.type == new.type {
-            let isAfter = (current.index ?? 0) > (new.index ?? 0)
+            guard let index = new.index else {
+                place = position + 1
+                break
+            }
+            let isAfter = (current.index.map { Int64($0) } ?? -1) > Int64(index)
             let isCompanion =
                 new.info.masterStartPort == nil && current.info.masterStartPort != nil && current.index == new.index
             if isAfter || isCompanion {
@@ -57,31 +88,28 @@ extension Domain {
         return index
     }
 
-    /// Two controllers of a kind can't have the same number, except for USB 2 and its companions.
+    /// Two controllers of a kind can't have the same number; USB controllers, with their companions, are looked at
+    /// when they get their ports.
     func rejectDuplicateControllers() throws {
         var seen: Set<[String]> = []
-        var hasUSBMaster: Set<UInt32> = []
-        for controller in devices.controllers {
+        for controller in devices.controllers where controller.type != .usb {
             let index = controller.index ?? 0
-            if controller.type == .usb {
-                if controller.info.masterStartPort == nil, !hasUSBMaster.insert(index).inserted {
-                    throw duplicate(controller)
-                }
-                continue
-            }
             if !seen.insert([controller.type.rawValue, String(index)]).inserted { throw duplicate(controller) }
         }
-        try rejectUSBWithNone()
     }
 
     private func duplicate(_ controller: Controller) -> VirtError {
         .malformed("Multiple '\(controller.type.rawValue)' controllers with index '\(controller.index ?? 0)'")
     }
 
-    private func rejectUSBWithNone() throws {
+    private func checkUSB() throws {
         let usb = devices.controllers.filter { $0.type == .usb }
-        guard usb.contains(where: { $0.model == ControllerModel.none }), usb.count > 1 else { return }
-        throw VirtError(.xmlDetail, .domain, "Can't add another USB controller: USB is disabled for this domain")
+        if usb.contains(where: { $0.model == ControllerModel.none }), usb.count > 1 {
+            throw VirtError(.xmlDetail, .domain, "Can't add another USB controller: USB is disabled for this domain")
+        }
+        if !usb.isEmpty, usb.allSatisfy({ $0.info.masterStartPort != nil }) {
+            throw VirtError(.xmlDetail, .domain, "No master USB controller specified")
+        }
     }
 
     /// One panic device of each model.

@@ -21,9 +21,11 @@ extension Domain {
 
     /// CPUs follow memory in where they are placed, and the other way round.
     private mutating func completePlacement() {
-        if vcpu.placement == nil {
-            vcpu.placement = vcpu.cpuset == nil && numaTuning.placement == .auto ? .auto : .static
-        }
+        let isPinned =
+            vcpu.cpuset != nil || !cpuTuning.vcpuPins.isEmpty || cpuTuning.emulatorPin != nil
+            || !cpuTuning.iothreadPins.isEmpty
+        if vcpu.placement == nil { vcpu.placement = .static }
+        if numaTuning.placement == .auto, !isPinned { vcpu.placement = .auto }
         if vcpu.placement == .auto {
             vcpu.cpuset = nil
             if numaTuning.mode == nil {
@@ -83,6 +85,12 @@ extension Domain {
             memory.size = try sum(nodeSum, modules)
         } else if modules > memory.size ?? 0 {
             throw VirtError.malformed("Total size of memory devices exceeds the total memory size")
+        }
+        if nodes.isEmpty {
+            // Without nodes, "node 0" is all there is.
+            for index in memoryBacking.pages.indices where memoryBacking.pages[index].nodeset?.members == [0] {
+                memoryBacking.pages[index].nodeset = nil
+            }
         }
         let total = memory.size ?? 0
         if total == modules {

@@ -65,6 +65,8 @@ package struct DomainCompletionContext: Sendable {
     package var nvramDirectory = "/var/lib/libvirt/qemu/nvram"
     /// The start of the paths of channel sockets that libvirt makes up, which are no part of a definition.
     package var channelTargetDirectory = "/var/lib/libvirt/qemu/channel"
+    /// The security model that guests are labelled with: `selinux`, `apparmor`, or `none`.
+    package var securityModel = "none"
     /// `spice_tls` of qemu.conf.
     package var spiceTLS = false
     /// Whether a guest's sound may go to the host's devices (`vnc_allow_host_audio`, `nographics_allow_host_audio`).
@@ -79,7 +81,9 @@ package struct DomainCompletionContext: Sendable {
     /// The emulator that a domain names, or the default one of its architecture.
     package func emulator(of domain: Domain) -> Emulator? {
         let arch = domain.os.arch ?? hostArch
-        guard let path = domain.devices.emulator else { return emulators.first { $0.supports(arch: arch) } }
+        guard let path = domain.devices.emulator else {
+            return emulators.first { $0.arch == arch } ?? emulators.first { $0.supports(arch: arch) }
+        }
         let matching = emulators.filter { $0.path == path }
         return matching.first { $0.supports(arch: arch) } ?? matching.first
     }

@@ -63,6 +63,7 @@ extension DomainCompletion {
             var hostdev = domain.devices.hostdevs[index]
             switch hostdev.type {
             case .scsi:
+                hostdev.source.name = hostdev.source.name.map(Disk.withUnit)
                 if hostdev.info.address == nil { hostdev.info.address = .drive(domain.freeSCSIUnit()) }
                 try domain.checkSCSIHost(hostdev)
             case .mdev: try hostdev.completeMdev(emulator)

@@ -64,7 +64,7 @@ package struct CharacterSource: Equatable, Sendable {
         try x.group("source") { x in
             try x.attribute("path", &path)
             if type == .file { try x.attribute("append", &append, .onOff) }
-            try x.elements("seclabel", &labels)
+            try labels.map(&x)
         }
     }
 
@@ -121,7 +121,7 @@ package struct CharacterSource: Equatable, Sendable {
             try x.attribute("mode", &mode)
             try x.attribute("path", &path)
             try x.element("reconnect", &reconnect)
-            try x.elements("seclabel", &labels)
+            try labels.map(&x)
         }
         if x.isReading, mode == nil { mode = .connect }
     }

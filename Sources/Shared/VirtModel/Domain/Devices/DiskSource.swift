@@ -42,7 +42,7 @@ package struct DiskSource: Equatable, Sendable, XMLMappable {
         if type == .network { try network.mapChildren(&x) }
         if type == .nvme { try x.group("address") { try nvme?.map(&$0) } }
         if type == .vhostuser { try x.element("reconnect", &network.reconnect) }
-        if type != .network { try x.elements("seclabel", &labels) }
+        if type != .network { try labels.map(&x) }
         try x.group("slices") { try $0.elements("slice", &slices) }
         try x.element("auth", &auth)
         try x.element("encryption", &encryption)

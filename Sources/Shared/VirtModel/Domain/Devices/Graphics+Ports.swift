@@ -34,7 +34,6 @@ extension Graphics {
 
     private mutating func settleSpicePorts() {
         if port == -1, tlsPort == -1 || tlsPort == nil { autoport = true }
-        if port == nil, tlsPort == nil, autoport == nil { autoport = true }
         if port == -1 || port == 0 { port = nil }
         if tlsPort == 0 { tlsPort = nil }
     }

@@ -72,6 +72,17 @@ package struct Interface: Equatable, Sendable, XMLMappable {
         try x.group("tune") { try $0.textElement("sndbuf", &sendBuffer) }
         try x.elements("portForward", &portForwards)
         try info.map(&x, [.boot, .rom])
+        if x.isReading { dropForeignParts() }
+    }
+
+    /// Parts that an interface of the type or model does not have are ignored, as libvirt does.
+    private mutating func dropForeignParts() {
+        let isVirtio = model?.hasPrefix("virtio") == true
+        if type != .hostdev, !isVirtio { driver = nil }
+        switch type {
+        case .ethernet, .network, .bridge: break
+        default: filter = nil
+        }
     }
 
     private mutating func mapMAC<M: ElementMapper>(_ x: inout M) throws {
