@@ -107,12 +107,14 @@ final class DaemonRuntime: Sendable {
         context.inhibitor.hold("initialisation")
         do {
             try await callHook("start", extra: "start")
-            try await driver.start()
+            try await startDriver(driver)
         } catch {
-            log.error("the driver cannot start: \(VirtError(wrapping: error).message)")
+            // Asked to end while it was starting: not a failure.
+            let status = stopRequest.value ?? 1
+            if status != 0 { log.error("the driver cannot start: \(VirtError(wrapping: error).message)") }
             context.notify.stopping()
             await end(driver, servers)
-            return 1
+            return status
         }
         context.inhibitor.release("initialisation")
         servers.main.startAccepting()
@@ -124,6 +126,13 @@ final class DaemonRuntime: Sendable {
         context.notify.stopping()
         await end(driver, servers)
         return status
+    }
+
+    /// Starts the driver; a request to end cancels that.
+    private func startDriver(_ driver: any DaemonDriver) async throws {
+        let work = Task(executorPreference: context.loops.next()) { try await driver.start() }
+        stopRequest.whenFulfilled { _ in work.cancel() }
+        try await work.value
     }
 
     /// SIGHUP: the driver's files are read again; the daemon's own configuration is not.

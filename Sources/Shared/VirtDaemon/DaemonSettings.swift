@@ -82,8 +82,9 @@ extension DaemonSettings {
         case .log, .lock:
             let clients = Int(try file.uint("max_clients") ?? 1024)
             settings.limits = ServerLimits(
-                maxClients: clients, maxAnonymousClients: 0, maxClientRequests: 1, keepaliveInterval: -1)
+                maxClients: clients, maxAnonymousClients: clients, maxClientRequests: 1, keepaliveInterval: -1)
             settings.adminLimits.maxClients = Int(try file.uint("admin_max_clients") ?? 5000)
+            settings.adminLimits.maxAnonymousClients = settings.adminLimits.maxClients
             settings.workers = WorkerNumbers(minimum: 0, maximum: 0, priority: 0)
             settings.adminWorkers = settings.workers
             settings.readWrite = SocketSettings(mode: 0o700, authentication: .none)

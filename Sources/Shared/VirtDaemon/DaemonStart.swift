@@ -39,6 +39,7 @@ struct DaemonStart {
             try LogSetup.apply(settings.log, name: description.name, paths: paths, options: options)
         }
         for warning in warnings { log.warning(warning) }
+        if options.isListening { log.warning("--listen is ignored: there are no TCP sockets") }
         guard options.isDaemon else {
             background = nil
             return
