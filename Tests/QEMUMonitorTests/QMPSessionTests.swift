@@ -36,7 +36,9 @@ extension QMPSession {
         var session = QMPSession()
         let first = session.command("qmp_capabilities", nil)
         let second = session.command("qom-get", ["path": "/machine", "property": "type"])
-        #expect(String(decoding: first.line, as: UTF8.self) == "{\"execute\":\"qmp_capabilities\",\"id\":\"libvirt-1\"}\r\n")
+        #expect(
+            String(decoding: first.line, as: UTF8.self) == "{\"execute\":\"qmp_capabilities\",\"id\":\"libvirt-1\"}\r\n"
+        )
         #expect(
             String(decoding: second.line, as: UTF8.self)
                 == "{\"execute\":\"qom-get\",\"arguments\":{\"path\":\"/machine\",\"property\":\"type\"},\"id\":\"libvirt-2\"}\r\n"

@@ -100,7 +100,16 @@ struct CommandBuilder {
             "LC_ALL=C", "PATH=\(environment.searchPath)", "HOME=\(home)", "XDG_DATA_HOME=\(home)/.local/share",
             "XDG_CACHE_HOME=\(home)/.cache", "XDG_CONFIG_HOME=\(home)/.config",
         ]
-        return own + domain.qemu.environment.map { "\($0.name)=\($0.value ?? "")" }
+        var displayed: [String] = []
+        if let audio = devices.audios.first(where: { $0.type == .sdl }), let driver = audio.driver {
+            displayed.append("SDL_AUDIODRIVER=\(driver)")
+        }
+        for graphics in devices.graphics where graphics.type == .sdl {
+            if let xauth = graphics.xauth { displayed.append("XAUTHORITY=\(xauth)") }
+            if let display = graphics.display { displayed.append("DISPLAY=\(display)") }
+        }
+        if domain.clock.offset == .timezone, let zone = domain.clock.timezone { displayed.append("TZ=\(zone)") }
+        return own + displayed + domain.qemu.environment.map { "\($0.name)=\($0.value ?? "")" }
     }
 
     private mutating func addName() {

@@ -1,5 +1,5 @@
-/// What a command line depends on besides the guest and QEMU: the driver's configuration, and what was opened or made for
-/// this start.
+/// What a command line depends on besides the guest and QEMU: the driver's configuration, and what was opened or made
+/// for this start.
 package struct CommandEnvironment: Sendable, Equatable {
     /// The guest's own directory, /var/lib/libvirt/qemu/domain-ID-NAME.
     package var libraryDirectory: String
@@ -34,6 +34,8 @@ package struct CommandEnvironment: Sendable, Equatable {
     package var defaultHugepageSize: UInt64?
     /// Seconds since 1970 on the host's clock when the guest starts: the base of clocks that are an offset from it.
     package var now: Int64 = 0
+    /// The host's node for rendering, for guests that name none.
+    package var renderNode: String?
     /// TLS and authentication of graphics, from the configuration.
     package var graphics = GraphicsSecurity()
 

@@ -35,6 +35,8 @@ package struct MachineTraits: Sendable, Equatable {
     package var hasPCIRoot: Bool { isI440FX || isPSeries || isS390CCW || ["g3beige", "mac99"].contains(name) }
     /// An IDE controller is part of the machine.
     package var hasBuiltInIDE: Bool { isI440FX || name == "malta" || name == "sun4u" || name == "g3beige" }
+    /// `-usb` gives the machine a USB controller that no definition names.
+    package var hasOldUSB: Bool { !isQ35 && !isARMVirt && !isRISCV && !isS390 && !isMicroVM && !isPSeries }
     /// A floppy controller is part of the machine; newer Q35 have none.
     package var hasBuiltInFloppy: Bool {
         guard isQ35 else { return true }

@@ -1,10 +1,11 @@
 package import VirtCore
 
-/// Reads one JSON text (RFC 8259) out of bytes that nobody vouches for: strict UTF-8, bounded depth, no recursion beyond it.
+/// Reads one JSON text (RFC 8259) out of bytes that nobody vouches for: strict UTF-8, bounded depth, no recursion
+/// beyond it.
 ///
-/// An own reader because QMP needs what decoding through `Codable` loses: the order of members (a monitor command's reply is
-/// handed to the client as it came) and integers of 64 bits; it is also the only JSON that the daemon reads, and needs no
-/// Foundation in memory for it.
+/// An own reader because QMP needs what decoding through `Codable` loses: the order of members (a monitor command's
+/// reply is handed to the client as it came) and integers of 64 bits; it is also the only JSON that the daemon reads,
+/// and needs no Foundation in memory for it.
 package struct JSONParser: ~Copyable {
     /// How deeply arrays and objects may be nested.
     package static let maximumDepth = 300

@@ -1,5 +1,5 @@
-/// One JSON value as QMP carries it. Numbers keep their literal, so that integers beyond 2^53 stay exact, and objects keep
-/// the order of their members, so that a printed value equals what was read.
+/// One JSON value as QMP carries it. Numbers keep their literal, so that integers beyond 2^53 stay exact, and objects
+/// keep the order of their members, so that a printed value equals what was read.
 package enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)

@@ -4,9 +4,9 @@ package import VirtOS
 
 /// The control connection to one QEMU: commands out, replies and events in. Isolated to one event loop.
 ///
-/// Replies find their command by id, so commands of several tasks can be under way at once; QEMU answers them in order.
-/// Events are handed on in order, on the loop. Anything that isn't QMP ends the monitor: every waiting command fails with
-/// the reason, and `onClose` gets it.
+/// Replies find their command by id, so commands of several tasks can be under way at once; QEMU answers them in
+/// order. Events are handed on in order, on the loop. Anything that isn't QMP ends the monitor: every waiting command
+/// fails with the reason, and `onClose` gets it.
 package actor QEMUMonitor {
     /// What the monitor tells its owner, on the loop.
     package struct Callbacks: Sendable {
@@ -119,7 +119,9 @@ package actor QEMUMonitor {
     }
 
     /// Runs a command of a client's own wording (`virsh qemu-monitor-command`).
-    package func passthrough(_ command: JSONObject, descriptor: DescriptorBox? = nil) async throws
+    package func passthrough(
+        _ command: JSONObject, descriptor: DescriptorBox? = nil
+    ) async throws
         -> QMPSession.Outcome
     {
         let name = (command["execute"] ?? command["exec-oob"])?.string ?? "<unknown>"

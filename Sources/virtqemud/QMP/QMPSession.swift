@@ -1,7 +1,7 @@
 package import VirtCore
 
-/// QMP as a state machine without I/O: bytes in, steps out. Every command gets the id `libvirt-N`; its reply is found by
-/// that id, so that any number of commands can be under way.
+/// QMP as a state machine without I/O: bytes in, steps out. Every command gets the id `libvirt-N`; its reply is found
+/// by that id, so that any number of commands can be under way.
 package struct QMPSession: Sendable {
     /// What the owner of the session has to do next.
     package enum Step: Sendable, Equatable {

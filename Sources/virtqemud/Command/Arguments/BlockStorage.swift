@@ -12,7 +12,8 @@ struct BlockStorage {
     /// Set for nodes that stand alone.
     var readonly: Bool?
 
-    init(_ source: DiskSource, node: String, driver: DiskDriver? = nil, isFloppy: Bool = false, builder: CommandBuilder) {
+    init(_ source: DiskSource, node: String, driver: DiskDriver? = nil, isFloppy: Bool = false, builder: CommandBuilder)
+    {
         self.source = source
         self.node = node
         self.driver = driver
@@ -51,7 +52,8 @@ struct BlockStorage {
         case .nvme:
             let nvme = source.nvme
             return [
-                "driver": "nvme", "device": .string(nvme?.address.text ?? ""), "namespace": .integer(nvme?.namespace ?? 0),
+                "driver": "nvme", "device": .string(nvme?.address.text ?? ""),
+                "namespace": .integer(nvme?.namespace ?? 0),
             ]
         case .network: return network
         case .vhostuser, .vhostvdpa, .volume: return local("file", source.path)

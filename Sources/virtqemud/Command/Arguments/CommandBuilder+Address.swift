@@ -25,7 +25,8 @@ extension CommandBuilder {
         }
     }
 
-    private func addPCI(_ address: PCIAddress, _ acpiIndex: UInt32?, to properties: inout JSONObject) throws(VirtError) {
+    private func addPCI(_ address: PCIAddress, _ acpiIndex: UInt32?, to properties: inout JSONObject) throws(VirtError)
+    {
         properties.add("bus", try pciBus(address))
         if let multifunction = address.multifunction { properties.add("multifunction", multifunction) }
         var place = "0x" + String(address.slot, radix: 16)
@@ -42,10 +43,12 @@ extension CommandBuilder {
         guard let controller, let alias = controller.info.alias else {
             guard address.bus == 0 else {
                 throw VirtError(
-                    .internalError, .qemu, "Could not find PCI controller with index '\(address.bus)' required for device")
+                    .internalError, .qemu,
+                    "Could not find PCI controller with index '\(address.bus)' required for device")
             }
             return machine.hasPCIeRoot ? "pcie.0" : "pci.0"
         }
+        if address.bus == 0, controller.info.isUserAlias { return machine.hasPCIeRoot ? "pcie.0" : "pci.0" }
         if controller.model == .pciRoot, machine.isPSeries, (controller.target?.index ?? 0) > 0 { return alias + ".0" }
         return alias
     }
@@ -98,7 +101,8 @@ extension CommandBuilder {
 
     /// An s390 guest's own device for the identifiers of a PCI device.
     mutating func addZPCI(_ info: DeviceInfo) {
-        guard case .pci(let address) = info.address, let zpci = address.zpci, let uid = zpci.uid, let fid = zpci.fid else {
+        guard case .pci(let address) = info.address, let zpci = address.zpci, let uid = zpci.uid, let fid = zpci.fid
+        else {
             return
         }
         add(device: [

@@ -25,7 +25,9 @@ extension CommandBuilder {
     }
 
     private mutating func addSMBIOS() {
-        guard domain.os.smbios == .sysinfo, let info = domain.sysinfos.first(where: { $0.type == .smbios }) else { return }
+        guard domain.os.smbios == .sysinfo, let info = domain.sysinfos.first(where: { $0.type == .smbios }) else {
+            return
+        }
         add(smbios: 0, info.bios, ["vendor", "version", "date", "release"])
         add(smbios: 1, info.system, ["manufacturer", "product", "version", "serial", "uuid", "sku", "family"])
         for board in info.baseBoards {
@@ -97,7 +99,8 @@ extension CommandBuilder {
             return CivilTime(seconds: environment.now &+ seconds).text
         case .absolute: return CivilTime(seconds: Int64(clamping: domain.clock.start ?? 0)).text
         case .utc:
-            guard let adjustment = domain.clock.adjustment, adjustment != "reset", let seconds = Int64(adjustment) else {
+            guard let adjustment = domain.clock.adjustment, adjustment != "reset", let seconds = Int64(adjustment)
+            else {
                 return "utc"
             }
             return CivilTime(seconds: environment.now &+ seconds).text
@@ -111,13 +114,12 @@ extension CommandBuilder {
         let device = machine.isQ35 ? "ICH9-LPC" : "PIIX4_PM"
         let switches = [(power.suspendToMemory, "disable_s3"), (power.suspendToDisk, "disable_s4")]
         for case (let enabled?, let name) in switches { add("-global", "\(device).\(name)=\(enabled ? 0 : 1)") }
-        if machine.isI440FX, let hotplug = rootHotplug {
-            add("-global", "PIIX4_PM.acpi-root-pci-hotplug=\(onOff(hotplug))")
-        }
     }
 
-    private var rootHotplug: Bool? {
-        devices.controllers.first { $0.type == .pci && $0.model == .pciRoot && $0.index == 0 }?.target?.hotplug
+    mutating func addRootHotplug() {
+        let root = devices.controllers.first { $0.type == .pci && $0.model == .pciRoot && $0.index == 0 }
+        guard machine.isI440FX, let hotplug = root?.target?.hotplug else { return }
+        add("-global", "PIIX4_PM.acpi-root-pci-hotplug=\(onOff(hotplug))")
     }
 
     // MARK: Boot

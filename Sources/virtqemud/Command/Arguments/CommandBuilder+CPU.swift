@@ -9,6 +9,7 @@ extension CommandBuilder {
         addClockOptions(&options)
         addParavirtualOptions(&options)
         addHypervOptions(&options)
+        if devices.panics.contains(where: { $0.model == .hyperv }) { options.append("hv-crash") }
         addKVMOptions(&options)
         if let pmu = domain.features.pmu { options.append("pmu=\(onOff(pmu))") }
         addCacheOptions(&options)
@@ -56,8 +57,14 @@ extension CommandBuilder {
         switch feature.policy ?? .require {
         case .force, .require: options.append("\(name)=on")
         case .disable, .forbid: options.append("\(name)=off")
-        case .optional: return
+        case .optional: options.append("\(name)=\(onOff(hostHas(name)))")
         }
+    }
+
+    /// Whether the host's processor, as QEMU sees it, has a feature.
+    private func hostHas(_ name: String) -> Bool {
+        let properties = capabilities.accelerator(kvm: isKVM).hostCPU?.properties ?? []
+        return properties.first { $0.name == name }?.value == .boolean(true)
     }
 
     private func addClockOptions(_ options: inout [String]) {

@@ -46,7 +46,8 @@ extension CommandBuilder {
         case .vc: text = "vc,id=\(id)"
         case .pty: text = "pty,id=\(id)"
         case .stdio: text = "stdio,id=\(id)"
-        case .dev: text = (id.contains("parallel") ? "parallel" : "serial") + ",id=\(id),path=\(escape(source.path ?? ""))"
+        case .dev:
+            text = (id.contains("parallel") ? "parallel" : "serial") + ",id=\(id),path=\(escape(source.path ?? ""))"
         case .file: text = fileText(source, id, backend)
         case .pipe: text = "pipe,id=\(id),path=\(escape(source.path ?? ""))"
         case .udp:
@@ -79,7 +80,8 @@ extension CommandBuilder {
 
     private func tcpText(_ source: CharacterSource, _ id: String) -> String {
         var text =
-            "socket,id=\(id),host=\(KeyValueText.escape(source.host ?? "")),port=\(KeyValueText.escape(source.service ?? ""))"
+            "socket,id=\(id),host=\(KeyValueText.escape(source.host ?? ""))"
+            + ",port=\(KeyValueText.escape(source.service ?? ""))"
         if source.protocol == .telnet { text += ",telnet=on" }
         if source.mode == .bind { text += ",server=on,wait=off" }
         text += reconnect(source)
@@ -97,7 +99,9 @@ extension CommandBuilder {
         _ source: CharacterSource, _ id: String, _ backend: CommandEnvironment.CharacterBackend?
     ) -> String {
         var text = "socket,id=\(id)"
-        if let socket = backend?.socket { text += ",fd=\(socket)" } else {
+        if let socket = backend?.socket {
+            text += ",fd=\(socket)"
+        } else {
             text += ",path=\(KeyValueText.escape(source.path ?? ""))"
         }
         if source.mode != .connect { text += ",server=on,wait=off" }
@@ -115,10 +119,8 @@ extension CommandBuilder {
 
     /// nil for ports that are part of the machine.
     private func serialDevice(_ serial: SerialPort, _ alias: String) throws(VirtError) -> JSONObject? {
-        switch serial.model {
-        case .pl011, .uart16550a: return nil
-        default: break
-        }
+        if serial.model == .pl011 || serial.model == .uart16550a { return nil }
+        if serial.model == nil || serial.model == SerialPort.Model.none, machine.isARM { return nil }
         var properties: JSONObject = [
             "driver": .string(serial.model?.rawValue ?? "isa-serial"), "chardev": .string("char\(alias)"),
             "id": .string(alias),
@@ -134,6 +136,7 @@ extension CommandBuilder {
             var source = channel.source
             if source.type == .unix, source.path == nil, let name = channel.name {
                 source.path = environment.channelDirectory + "/" + name
+                source.mode = .bind
             }
             add(chardev: source, alias)
             switch channel.target {
@@ -195,7 +198,9 @@ extension CommandBuilder {
             case .host: properties = ["driver": "ccid-card-emulated", "backend": "nss-emulated"]
             case .hostCertificates:
                 properties = ["driver": "ccid-card-emulated", "backend": "certificates"]
-                for (index, certificate) in card.certificates.enumerated() { properties.add("cert\(index + 1)", certificate) }
+                for (index, certificate) in card.certificates.enumerated() {
+                    properties.add("cert\(index + 1)", certificate)
+                }
                 properties.add("db", card.database ?? "/etc/pki/nssdb")
             case .passthrough:
                 add(chardev: card.source, alias)

@@ -6,13 +6,16 @@ extension CommandBuilder {
     mutating func addControllers() throws(VirtError) {
         try addIOMMU()
         addPCIHoles()
+        addRootHotplug()
         for type in [Controller.Kind.pci, .usb, .scsi, .ide, .sata, .virtioSerial] { try addControllers(of: type) }
+        if !devices.controllers.contains(where: { $0.type == .usb }), machine.hasOldUSB { add("-usb") }
         for hub in devices.hubs {
             var properties: JSONObject = ["driver": "usb-hub", "id": .string(hub.info.alias ?? "")]
             try addAddress(hub.info, to: &properties)
             add(device: properties)
         }
         try addControllers(of: .ccid)
+        try addMemoryDevices()
     }
 
     private mutating func addControllers(of type: Controller.Kind) throws(VirtError) {
@@ -21,12 +24,7 @@ extension CommandBuilder {
             addZPCI(controller.info)
             add(device: properties)
         }
-        if type == .usb, let usb = devices.controllers.first(where: { $0.type == .usb }), usb.model == nil, !usesUSBNone {
-            add("-usb")
-        }
     }
-
-    private var usesUSBNone: Bool { devices.controllers.contains { $0.type == .usb && $0.model == ControllerModel.none } }
 
     private mutating func addPCIHoles() {
         for controller in devices.controllers where controller.type == .pci {
@@ -64,7 +62,8 @@ extension CommandBuilder {
         case .scsi: properties = try scsiProperties(controller)
         case .ide:
             guard !(machine.hasBuiltInIDE && controller.index == 0) else { return nil }
-            throw VirtError(.configUnsupported, .qemu, "Only a single IDE controller is supported for this machine type")
+            throw VirtError(
+                .configUnsupported, .qemu, "Only a single IDE controller is supported for this machine type")
         case .sata:
             guard !(machine.isQ35 && controller.index == 0) else { return nil }
             properties = ["driver": "ahci"]

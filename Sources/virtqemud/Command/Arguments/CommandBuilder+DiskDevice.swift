@@ -15,7 +15,7 @@ extension CommandBuilder {
         properties.add("id", disk.info.alias)
         if !(disk.target.bus == .fdc && machine.isX86) { properties.add("bootindex", bootIndex) }
         addShape(disk, to: &properties)
-        if let cache = disk.driver?.cache, disk.device != .lun {
+        if let cache = disk.effectiveDriver?.cache, disk.device != .lun {
             properties.add("write-cache", onOff(cache != .writethrough && cache != .directsync))
         }
         addIdentity(disk, to: &properties)
@@ -31,7 +31,10 @@ extension CommandBuilder {
     private func busProperties(_ disk: Disk) throws(VirtError) -> JSONObject {
         let place: DriveAddress = if case .drive(let own) = disk.info.address { own } else { DriveAddress() }
         switch disk.target.bus {
-        case .ide: return ["driver": .string(ideDriver(disk)), "bus": .string("ide.\(place.bus)"), "unit": .integer(place.unit)]
+        case .ide:
+            return [
+                "driver": .string(ideDriver(disk)), "bus": .string("ide.\(place.bus)"), "unit": .integer(place.unit),
+            ]
         case .sata:
             let alias = controllerAlias(.sata, place.controller) ?? "ide"
             return ["driver": .string(ideDriver(disk)), "bus": .string("\(alias).\(place.unit)")]
@@ -93,7 +96,7 @@ extension CommandBuilder {
             properties.add("physical_block_size", sizes.physicalBlockSize)
             properties.add("discard_granularity", sizes.discardGranularity)
         }
-        if disk.target.bus != .fdc { properties.add("wwn", disk.wwn.flatMap { UInt64($0, radix: 16) }) }
+        if disk.target.bus != .fdc { properties.add("wwn", disk.wwn.flatMap(Self.worldWideName)) }
         properties.add("rotation_rate", disk.target.rotationRate)
         properties.add("vendor", disk.vendor)
         properties.add("product", disk.product)
@@ -104,6 +107,10 @@ extension CommandBuilder {
             properties.add("secs", geometry.sectors)
             properties.add("bios-chs-trans", geometry.translation?.rawValue)
         }
+    }
+
+    private static func worldWideName(_ text: String) -> UInt64? {
+        UInt64(text.hasPrefix("0x") ? text.dropFirst(2) : text[...], radix: 16)
     }
 
     private func addIdentity(_ disk: Disk, to properties: inout JSONObject) {

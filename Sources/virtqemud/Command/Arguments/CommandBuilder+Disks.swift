@@ -54,7 +54,7 @@ extension CommandBuilder {
         var backing = disk.backingStore
         var next: BackingStore? = backing
         var nodes: [(source: DiskSource, format: String, metadata: UInt64?)] = [
-            (disk.source, disk.driver?.type ?? "raw", disk.driver?.metadataCache?.maximumSize)
+            (disk.effectiveSource, disk.driver?.type ?? "raw", disk.driver?.metadataCache?.maximumSize)
         ]
         while let store = next, let source = store.source {
             nodes.append((source, store.format?.type ?? "raw", store.format?.metadataCache?.maximumSize))
@@ -66,8 +66,9 @@ extension CommandBuilder {
             let index = node.source.index ?? 0
             let name = "libvirt-\(index)"
             let storage = BlockStorage(
-                node.source, node: "\(name)-storage", driver: disk.driver, isFloppy: disk.device == .floppy, builder: self)
-            chain.append(BlockNode(properties: storage.properties, secrets: secrets(of: node.source, name)))
+                node.source, node: "\(name)-storage", driver: disk.effectiveDriver, isFloppy: disk.device == .floppy,
+                builder: self)
+            chain.append(BlockNode(properties: storage.properties, secrets: secrets(name)))
             let below = depth + 1 < nodes.count ? nodes[depth + 1].source.index : nil
             let isEnd = depth + 1 == nodes.count && (isTerminated || environment.endsBackingChains)
             let format = formatNode(
@@ -94,7 +95,7 @@ extension CommandBuilder {
             properties.add("discard", disk.driver?.discard?.rawValue)
             properties.add("detect-zeroes", detectZeroes(disk.driver))
         }
-        properties.add("cache", BlockStorage.cache(disk.driver?.cache))
+        properties.add("cache", BlockStorage.cache(disk.effectiveDriver?.cache))
         addFormat(format, source, name, &properties)
         properties.add("cache-size", metadata)
         properties.add("file", "\(name)-storage")
@@ -110,7 +111,9 @@ extension CommandBuilder {
         return properties
     }
 
-    private static func hasBacking(_ format: String) -> Bool { ["qcow2", "qcow", "qed", "vmdk", "cow"].contains(format) }
+    private static func hasBacking(_ format: String) -> Bool {
+        ["qcow2", "qcow", "qed", "vmdk", "cow"].contains(format)
+    }
 
     private func detectZeroes(_ driver: DiskDriver?) -> String? {
         guard let mode = driver?.detectZeroes else { return nil }
@@ -138,8 +141,10 @@ extension CommandBuilder {
     }
 
     /// The secrets that an image's nodes name.
-    private func secrets(of source: DiskSource, _ name: String) -> [JSONObject] {
-        let ids = ["\(name)-storage-auth-secret0", "\(name)-storage-httpcookie-secret0", "\(name)-format-encryption-secret0"]
+    private func secrets(_ name: String) -> [JSONObject] {
+        let ids = [
+            "\(name)-storage-auth-secret0", "\(name)-storage-httpcookie-secret0", "\(name)-format-encryption-secret0",
+        ]
         return ids.compactMap { id in
             guard let secret = environment.secrets[id] else { return nil }
             return [
@@ -153,10 +158,22 @@ extension CommandBuilder {
 
     private mutating func addFloppyBoot() {
         guard machine.isX86 else { return }
+        if !machine.hasBuiltInFloppy, devices.disks.contains(where: { $0.target.bus == .fdc }) {
+            return addFloppyController()
+        }
         for (disk, boot) in zip(devices.disks, bootIndexes) where disk.device == .floppy && machine.hasBuiltInFloppy {
             guard let boot, case .drive(let place) = disk.info.address else { continue }
             add("-global", "isa-fdc.bootindex\(place.unit == 0 ? "A" : "B")=\(boot)")
         }
+    }
+
+    private mutating func addFloppyController() {
+        var properties: JSONObject = ["driver": "isa-fdc"]
+        for (disk, boot) in zip(devices.disks, bootIndexes) where disk.device == .floppy {
+            guard case .drive(let place) = disk.info.address else { continue }
+            properties.add(place.unit == 0 ? "bootindexA" : "bootindexB", boot)
+        }
+        add(device: properties)
     }
 
     private mutating func addVhostUserChannel(_ disk: Disk, _ user: VhostUserSource) {
@@ -172,5 +189,23 @@ extension CommandBuilder {
         let path = KeyValueText.escape(disk.source.path ?? "")
         let format = disk.driver?.type ?? "raw"
         add("-drive", "file=\(path),format=\(format),if=sd,index=0")
+    }
+}
+
+extension Disk {
+    /// The image with the credentials that older documents give the disk.
+    var effectiveSource: DiskSource {
+        var source = self.source
+        source.auth = source.auth ?? auth
+        source.encryption = source.encryption ?? encryption
+        return source
+    }
+
+    /// The driver with the cache mode that sharing a disk calls for.
+    var effectiveDriver: DiskDriver? {
+        guard shareable, !readonly, driver?.cache == nil else { return driver }
+        var driver = self.driver ?? DiskDriver()
+        driver.cache = DiskDriver.Cache.none
+        return driver
     }
 }

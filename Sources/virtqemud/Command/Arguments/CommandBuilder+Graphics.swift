@@ -14,8 +14,8 @@ extension CommandBuilder {
             case .vnc: addVNC(graphics)
             case .spice: addSpice(graphics)
             case .eglHeadless:
-                let node = graphics.gl?.renderNode.map { ",rendernode=" + KeyValueText.escape($0) } ?? ""
-                add("-display", "egl-headless" + node)
+                let node = (graphics.gl?.renderNode ?? environment.renderNode).map(KeyValueText.escape)
+                add("-display", "egl-headless" + (node.map { ",rendernode=" + $0 } ?? ""))
             case .dbus: addDBus(graphics)
             case .rdp, .desktop:
                 throw VirtError(
@@ -29,7 +29,9 @@ extension CommandBuilder {
     private mutating func addVNC(_ graphics: Graphics) {
         var options: [String] = []
         switch graphics.listens.first?.type {
-        case .socket: options.append("vnc=unix:" + KeyValueText.escape(graphics.listens.first?.socket ?? ""))
+        case .socket:
+            let path = graphics.listens.first?.socket ?? environment.libraryDirectory + "/vnc.sock"
+            options.append("vnc=unix:" + KeyValueText.escape(path))
         case .none?: options.append("none")
         case .address, .network, nil:
             let address = graphics.listens.first?.address ?? environment.graphics.vncListen
@@ -59,7 +61,8 @@ extension CommandBuilder {
         }
         switch listen?.type {
         case .socket:
-            options = ["unix", "addr=" + KeyValueText.escape(listen?.socket ?? "")]
+            let path = listen?.socket ?? environment.libraryDirectory + "/spice.sock"
+            options = ["unix", "addr=" + KeyValueText.escape(path)]
         case .none?: break
         case .address, .network, nil:
             let address = listen?.address ?? environment.graphics.spiceListen
@@ -94,7 +97,9 @@ extension CommandBuilder {
         if spice.fileTransfer == false { options.append("disable-agent-file-xfer=on") }
         if graphics.gl?.enable == true {
             options.append("gl=on")
-            if let node = graphics.gl?.renderNode { options.append("rendernode=\(KeyValueText.escape(node))") }
+            if let node = graphics.gl?.renderNode ?? environment.renderNode {
+                options.append("rendernode=\(KeyValueText.escape(node))")
+            }
         }
     }
 
@@ -163,8 +168,10 @@ extension CommandBuilder {
     }
 
     private func virtioVideoDriver(_ video: Video, _ isPrimary: Bool) -> String {
-        let isVGA = isPrimary && (machine.isX86 || machine.isPPC64)
-        if video.driverName == .vhostuser { return isVGA ? "vhost-user-vga" : virtioDriver("vhost-user-gpu", video.info) }
+        let isVGA = isPrimary && has(.virtioVga)
+        if video.driverName == .vhostuser {
+            return isVGA ? "vhost-user-vga" : virtioDriver("vhost-user-gpu", video.info)
+        }
         let isAccelerated = video.acceleration?.accel3D == true
         if isVGA { return isAccelerated && has(.virtioVgaGl) ? "virtio-vga-gl" : "virtio-vga" }
         if isAccelerated, has(.virtioGpuGlPci), case .pci = video.info.address { return "virtio-gpu-gl-pci" }

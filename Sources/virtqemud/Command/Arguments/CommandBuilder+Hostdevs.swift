@@ -5,7 +5,7 @@ import VirtModel
 /// Devices of the host that the guest gets, and file systems that it shares.
 extension CommandBuilder {
     mutating func addHostdevs() throws(VirtError) {
-        for device in devices.hostdevs {
+        for device in devices.hostdevs where device.info.address != .unassigned {
             addZPCI(device.info)
             switch device.source.type {
             case .usb: add(device: try usbHost(device))
@@ -19,7 +19,8 @@ extension CommandBuilder {
     }
 
     private func usbHost(_ device: Hostdev) throws(VirtError) -> JSONObject {
-        let three = { (value: UInt32) in String(repeating: "0", count: max(0, 3 - String(value).count)) + String(value) }
+        let three = { (value: UInt32) in String(repeating: "0", count: max(0, 3 - String(value).count)) + String(value)
+        }
         let path = "/dev/bus/usb/\(three(device.source.usbBus ?? 0))/\(three(device.source.usbDevice ?? 0))"
         var properties: JSONObject = ["driver": "usb-host", "hostdevice": .string(path)]
         properties.add("id", device.info.alias)

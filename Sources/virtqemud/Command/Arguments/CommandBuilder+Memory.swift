@@ -6,10 +6,9 @@ import VirtModel
 extension CommandBuilder {
     private static let mebibyte: UInt64 = 1 << 10
 
-    /// KiB rounded up to whole MiB.
+    /// KiB rounded up to whole MiB, or what else the machine wants.
     private func aligned(_ kibibytes: UInt64) -> UInt64 {
-        let (sum, overflow) = kibibytes.addingReportingOverflow(Self.mebibyte - 1)
-        return overflow ? kibibytes : sum / Self.mebibyte * Self.mebibyte
+        MemoryBackend.aligned(kibibytes, to: machine.isPSeries ? Self.mebibyte << 8 : Self.mebibyte)
     }
 
     /// KiB that the guest has without memory modules.
@@ -47,12 +46,15 @@ extension CommandBuilder {
         addSMP()
         addIOThreads()
         try addNUMA()
-        try addMemoryDevices()
     }
 
     private mutating func addSMP() {
         let maximum = domain.vcpu.maximum
-        let current = domain.vcpu.current ?? maximum
+        let states = domain.vcpuStates
+        let current =
+            states.isEmpty
+            ? domain.vcpu.current ?? maximum
+            : UInt32(truncatingIfNeeded: states.filter { $0.enabled && $0.hotpluggable != true }.count)
         var options = ["\(current)"]
         if current != maximum { options.append("maxcpus=\(maximum)") }
         if let topology = domain.cpu?.topology {
@@ -66,7 +68,7 @@ extension CommandBuilder {
     }
 
     private mutating func addIOThreads() {
-        for thread in domain.iothreadIDs {
+        for thread in domain.allIOThreads {
             var properties: JSONObject = ["qom-type": "iothread", "id": .string("iothread\(thread.id)")]
             properties.add("thread-pool-min", thread.poolMinimum)
             properties.add("thread-pool-max", thread.poolMaximum)
@@ -80,27 +82,46 @@ extension CommandBuilder {
         guard !cells.isEmpty else { return }
         var backends: [JSONObject] = []
         var needsBackends =
-            capabilities.machine(domain.os.machine ?? "", kvm: isKVM)?.numaMemorySupported != true || hasMemoryAttributes
+            capabilities.machine(domain.os.machine ?? "", kvm: isKVM)?.numaMemorySupported != true
+            || hasMemoryAttributes
         for (index, cell) in cells.enumerated() {
             let id = "ram-node\(cell.id ?? UInt32(truncatingIfNeeded: index))"
             let backend = MemoryBackend(self, id: id, kibibytes: aligned(cell.memory), cell: cell)
-            if backend.isSpecial { needsBackends = true }
+            if backend.isSpecial, !usesOldHugepages { needsBackends = true }
             backends.append(try backend.properties(canonicalName: false))
         }
+        if !needsBackends { addOldHugepages() }
         for (index, cell) in cells.enumerated() {
             if needsBackends { add(object: backends[index]) }
             addCell(cell, index, usesBackend: needsBackends)
         }
         addDistances()
-        addCaches()
         addInterconnects()
+        addCaches()
+    }
+
+    /// Machines that still take plain sizes get default huge pages for all of their memory at once.
+    private var usesOldHugepages: Bool {
+        let backing = domain.memoryBacking
+        return backing.hugepages && backing.pages.isEmpty && backing.access == nil
+            && !cells.contains { $0.access != nil }
+            && domain.numaTuning.nodes.isEmpty && environment.defaultHugepageSize != nil
+    }
+
+    private mutating func addOldHugepages() {
+        guard usesOldHugepages, let size = environment.defaultHugepageSize,
+            let path = environment.hugepageDirectories[size]
+        else { return }
+        add("-mem-prealloc", "-mem-path", path)
     }
 
     private mutating func addCell(_ cell: CPU.NUMA.Cell, _ index: Int, usesBackend: Bool) {
         let id = cell.id ?? UInt32(truncatingIfNeeded: index)
         var options = ["node", "nodeid=\(id)"]
         for part in cell.cpus?.description.split(separator: ",") ?? [] { options.append("cpus=\(part)") }
-        if hasMemoryAttributes { options.append("initiator=\(cell.cpus?.isEmpty == false ? id : nearestInitiator(cell))") }
+        if hasMemoryAttributes {
+            options.append("initiator=\(cell.cpus?.isEmpty == false ? id : nearestInitiator(cell))")
+        }
         options.append(usesBackend ? "memdev=ram-node\(id)" : "mem=\(aligned(cell.memory) / Self.mebibyte)")
         add("-numa", options.joined(separator: ","))
     }
@@ -128,7 +149,8 @@ extension CommandBuilder {
     private mutating func addCaches() {
         for (index, cell) in cells.enumerated() {
             for cache in cell.caches {
-                let policy = ["writeback": "write-back", "writethrough": "write-through"][cache.policy.rawValue] ?? "none"
+                let policy =
+                    ["writeback": "write-back", "writethrough": "write-through"][cache.policy.rawValue] ?? "none"
                 let kind = cache.associativity == .full ? "complex" : cache.associativity.rawValue
                 add(
                     "-numa",
@@ -159,7 +181,7 @@ extension CommandBuilder {
 
     // MARK: Modules
 
-    private mutating func addMemoryDevices() throws(VirtError) {
+    mutating func addMemoryDevices() throws(VirtError) {
         for memory in devices.memories {
             let alias = memory.info.alias ?? ""
             let backend = MemoryBackend(self, id: "mem\(alias)", module: memory)
@@ -181,7 +203,9 @@ extension CommandBuilder {
         if memory.model == .virtioMem {
             properties.add("block-size", memory.target.blockSize.map { $0 * 1024 })
             properties.add("requested-size", memory.target.requestedSize.map { $0 * 1024 })
-            if has(.virtioMemPciPrealloc), domain.memoryBacking.allocation == .immediate { properties.add("prealloc", true) }
+            if has(.virtioMemPciPrealloc), domain.memoryBacking.allocation == .immediate {
+                properties.add("prealloc", true)
+            }
         }
         properties.add("uuid", memory.uuid?.description)
         if memory.model == .nvdimm, memory.target.readonly { properties.add("unarmed", true) }

@@ -82,7 +82,9 @@ extension CommandBuilder {
         case .builtin: break
         }
         add(object: object)
-        var properties: JSONObject = ["driver": .string(virtioDriver("virtio-rng", rng.info, model: rng.model.rawValue))]
+        var properties: JSONObject = [
+            "driver": .string(virtioDriver("virtio-rng", rng.info, model: rng.model.rawValue))
+        ]
         addVirtio(rng.virtio, to: &properties)
         properties.add("rng", "obj\(alias)")
         properties.add("id", alias)

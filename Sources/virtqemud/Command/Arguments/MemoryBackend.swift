@@ -30,13 +30,21 @@ struct MemoryBackend {
         self.builder = builder
         self.id = id
         self.module = module
+        let label = module.target.labelSize ?? 0
         let size = module.target.size ?? 0
-        kibibytes = size % 1024 == 0 ? size : (size / 1024 + 1) * 1024
+        let step: UInt64 = builder.machine.isPPC64 ? 256 << 10 : 2 << 10
+        kibibytes = Self.aligned(size >= label ? size - label : 0, to: step) &+ label
         node = module.target.node
         let backing = builder.domain.memoryBacking
         isShared = (module.access ?? backing.access).map { $0 == .shared }
         discards = module.discard ?? (backing.discard ? true : nil)
         hugepageSize = module.source.pageSize ?? Self.hugepageSize(backing, node: node, builder.environment)
+    }
+
+    /// KiB rounded up to a multiple.
+    static func aligned(_ kibibytes: UInt64, to step: UInt64) -> UInt64 {
+        let (sum, overflow) = kibibytes.addingReportingOverflow(step - 1)
+        return overflow ? kibibytes : sum / step * step
     }
 
     private static func hugepageSize(
@@ -51,6 +59,7 @@ struct MemoryBackend {
 
     private var preallocates: Bool {
         builder.domain.memoryBacking.allocation == .immediate || (hugepageSize != nil && usesHugepages)
+            || module?.model == .nvdimm
     }
 
     private var usesHugepages: Bool { hugepageSize != nil && module?.source.path == nil }
@@ -64,12 +73,10 @@ struct MemoryBackend {
         case .memfd: return .memfd
         case .file: return .file
         case .anonymous: return .ram
-        case nil: return isShared == nil && discards == nil || !hasBackingFile ? .ram : .file
+        // Whether memory is shared only matters with a file behind it.
+        case nil: return isShared == nil ? .ram : .file
         }
     }
-
-    /// Sharing needs a file or memfd behind the memory.
-    private var hasBackingFile: Bool { isShared == true }
 
     /// Whether a node needs an object even where QEMU takes plain sizes.
     var isSpecial: Bool { kind != .ram || isShared != nil || hasBinding || discards != nil }
@@ -80,7 +87,8 @@ struct MemoryBackend {
         if let node, let own = tuning.nodes.first(where: { $0.cell == node }) {
             return own.mode == .restrictive ? nil : (Self.policy(own.mode), own.nodeset.members)
         }
-        guard let nodes = tuning.nodeset, !nodes.isEmpty, tuning.mode != .restrictive, node != nil || module != nil else {
+        guard let nodes = tuning.nodeset, !nodes.isEmpty, tuning.mode != .restrictive, node != nil || module != nil
+        else {
             return nil
         }
         return (Self.policy(tuning.mode ?? .strict), nodes.members)
@@ -96,7 +104,8 @@ struct MemoryBackend {
         }
     }
 
-    /// - Parameter canonicalName: whether the memory is the machine's own: its name in a migration stream then is what it
+    /// - Parameter canonicalName: whether the memory is the machine's own: its name in a migration stream then is
+    ///   what it
     ///   was before QEMU knew backends.
     func properties(canonicalName: Bool) throws(VirtError) -> JSONObject {
         var properties: JSONObject = ["qom-type": .string("memory-backend-\(kind.rawValue)"), "id": .string(id)]
@@ -109,7 +118,9 @@ struct MemoryBackend {
             }
         case .file: properties.add("mem-path", try path())
         }
-        if kind == .file, discards == true || (module == nil && discards == false) { properties.add("discard-data", discards) }
+        if kind == .file, discards == true || (module == nil && discards == false) {
+            properties.add("discard-data", discards)
+        }
         if let isShared { properties.add("share", isShared) } else if kind == .memfd { properties.add("share", true) }
         if canonicalName, kind != .ram, builder.has(.memoryBackendFileXUseCanonicalPathForRamblockId) {
             properties.add("x-use-canonical-path-for-ramblock-id", false)

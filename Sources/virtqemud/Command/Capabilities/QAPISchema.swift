@@ -2,9 +2,9 @@ import QEMUMonitor
 
 /// QEMU's description of its own protocol (`query-qmp-schema`), searched by paths.
 ///
-/// A path starts with a command or event and goes on, with "/" between, from type to type: `arg-type` and `ret-type` of a
-/// command, the name of a member, `+name` the variant of a union, `^name` a value of an enumeration or an alternative,
-/// `$name` a feature.
+/// A path starts with a command or event and goes on, with "/" between, from type to type: `arg-type` and `ret-type`
+/// of a command, the name of a member, `+name` the variant of a union, `^name` a value of an enumeration or an
+/// alternative, `$name` a feature.
 struct QAPISchema {
     private let entities: [String: JSONValue]
 

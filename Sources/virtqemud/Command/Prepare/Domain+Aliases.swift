@@ -5,7 +5,8 @@ extension Domain {
     package mutating func assignAliases() {
         let machine = MachineTraits(self)
         for index in devices.controllers.indices { devices.controllers[index].assignAlias(machine) }
-        for index in devices.disks.indices { devices.disks[index].assignAlias(index) }
+        let short = Set(devices.controllers.filter { $0.model?.hasSingleLUNs == true }.map { $0.index ?? 0 })
+        for index in devices.disks.indices { devices.disks[index].assignAlias(index, withoutTarget: short) }
         number(\.filesystems, \.info, "fs")
         for index in devices.interfaces.indices where devices.interfaces[index].actualType == .hostdev {
             name(&devices.interfaces[index].info, "hostdev", taken: devices.interfaces.map(\.info))
@@ -109,24 +110,21 @@ extension Controller {
 }
 
 extension Disk {
-    fileprivate mutating func assignAlias(_ position: Int) {
+    /// - Parameter withoutTarget: the SCSI controllers whose targets have one unit each.
+    fileprivate mutating func assignAlias(_ position: Int, withoutTarget: Set<UInt32>) {
         guard info.alias == nil else { return }
         let number = Self.number(of: target.dev ?? "") ?? position
         switch (target.bus, info.address) {
         case (.virtio?, _): info.alias = "virtio-disk\(number)"
         case (.usb?, _): info.alias = "usb-disk\(number)"
         case (let bus?, .drive(let place)):
-            let isShort = bus == .scsi && hasShortAlias
-            let parts = isShort ? [place.controller, place.bus, place.unit]
-                : bus == .scsi
-                    ? [place.controller, place.bus, place.target, place.unit] : [place.controller, place.bus, place.unit]
+            let hasTarget = bus == .scsi && !withoutTarget.contains(place.controller)
+            let parts = [place.controller, place.bus] + (hasTarget ? [place.target] : []) + [place.unit]
             info.alias = bus.rawValue + parts.map { String($0) }.joined(separator: "-")
         case (let bus?, _): info.alias = "\(bus.rawValue)-disk\(number)"
         case (nil, _): info.alias = "disk\(number)"
         }
     }
-
-    private var hasShortAlias: Bool { false }
 
     /// The number that a device name's letters stand for: vda 0, vdz 25, vdaa 26.
     package static func number(of name: String) -> Int? {

@@ -16,9 +16,10 @@ extension Domain {
 extension Disk {
     /// Numbers the images of the chain that have no number yet.
     package mutating func assignNodeIndexes(_ last: inout UInt32) {
-        if source.index == nil, !source.isEmpty || source.type == .vhostuser {
+        if source.index == nil {
+            // A drive without medium takes a number as well.
             last += 1
-            source.index = last
+            if !source.isEmpty { source.index = last }
         }
         backingStore?.assignNodeIndexes(&last)
     }

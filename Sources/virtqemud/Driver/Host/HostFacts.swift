@@ -42,7 +42,8 @@ package struct HostFacts: Sendable, Equatable {
     package func confirm(_ facts: QEMUCapabilities, binaryTime: Int64) -> Bool {
         let origin = facts.origin
         guard origin.binaryTime == binaryTime, origin.modulesTime == modulesTime,
-            origin.selfVersion == Self.libvirtVersion, origin.selfTime == selfTime || foreignTimes.contains(origin.selfTime)
+            origin.selfVersion == Self.libvirtVersion,
+            origin.selfTime == selfTime || foreignTimes.contains(origin.selfTime)
         else { return false }
         let isNative =
             facts.architecture == architecture || (facts.architecture == "i686" && architecture == "x86_64")
@@ -79,7 +80,9 @@ package struct HostFacts: Sendable, Equatable {
 
     private static var nesting: Bool {
         ["kvm_intel", "kvm_amd", "kvm_hv", "kvm"].contains { module in
-            guard let value = try? FileSystem.read("/sys/module/\(module)/parameters/nested", limit: 64) else { return false }
+            guard let value = try? FileSystem.read("/sys/module/\(module)/parameters/nested", limit: 64) else {
+                return false
+            }
             return [UInt8(ascii: "1"), UInt8(ascii: "Y"), UInt8(ascii: "y")].contains(value.first ?? 0)
         }
     }
@@ -110,7 +113,9 @@ struct ProcessorFile {
             guard parts.count == 2 else { continue }
             fields[Self.trim(parts[0])] = Self.trim(parts[1])
         }
-        if let text = fields["microcode"], text.hasPrefix("0x") { microcode = UInt32(text.dropFirst(2), radix: 16) ?? 0 }
+        if let text = fields["microcode"], text.hasPrefix("0x") {
+            microcode = UInt32(text.dropFirst(2), radix: 16) ?? 0
+        }
         let names = ["vendor_id", "model name", "cpu family", "model", "stepping"]
         let parts = names.compactMap { fields[Substring($0)] }
         if parts.count == names.count {
