@@ -62,12 +62,14 @@ extension Network.IP: XMLMappable {
         case .ipv4, nil:
             guard address.isIPv4 else {
                 throw NetworkXML.unsupported(
-                    "\(familyName?.rawValue ?? "no") family specified for non-IPv4 address '\(address)' in network '\(name)'")
+                    "\(familyName?.rawValue ?? "no") family specified for non-IPv4 address '\(address)' in "
+                        + "network '\(name)'")
             }
             if let netmask {
                 guard netmask.isIPv4 else {
                     throw NetworkXML.unsupported(
-                        "Invalid netmask '\(netmask)' for address '\(address)' in network '\(name)' (both must be IPv4)")
+                        "Invalid netmask '\(netmask)' for address '\(address)' in network '\(name)' (both must "
+                            + "be IPv4)")
                 }
                 if givenPrefix > 0 {
                     throw NetworkXML.unsupported(

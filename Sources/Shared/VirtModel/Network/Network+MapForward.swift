@@ -53,7 +53,8 @@ extension Network.Forward: XMLMappable {
         guard x.isReading else { return }
         if device != nil, !addresses.isEmpty || !pool.isEmpty {
             throw NetworkXML.malformed(
-                "the <forward> 'dev' attribute cannot be used when <address> or <pf> sub-elements are present in network \(mark)")
+                "the <forward> 'dev' attribute cannot be used when <address> or <pf> sub-elements are present "
+                    + "in network \(mark)")
         }
         if device != nil || !interfaces.isEmpty {
             devices = try Self.join(device, interfaces)
@@ -130,7 +131,8 @@ extension Network.NAT: XMLMappable {
     private mutating func mapPorts<M: ElementMapper>(_ x: inout M) throws {
         var (start, end) = (ports?.start, ports?.end)
         func bad(_ label: String) -> VirtError {
-            NetworkXML.detail("Missing or invalid '\(label)' attribute in <port> in <nat> in <forward> in network \(mark)")
+            NetworkXML.detail(
+                "Missing or invalid '\(label)' attribute in <port> in <nat> in <forward> in network \(mark)")
         }
         let isReading = x.isReading
         var found: Network.PortRange?
@@ -206,10 +208,12 @@ extension Network.PCIAddress: XMLMappable {
         try x.attribute("slot", &slot, .hex(2))
         try x.attribute("function", &function, .hex(1))
         guard x.isReading else { return }
-        let parts = [("domain", domain, 0xFFFF_FFFF), ("bus", bus, 0xFF), ("slot", slot, 0x1F), ("function", function, 7)]
+        let parts = [(
+            "domain", domain, 0xFFFF_FFFF), ("bus", bus, 0xFF), ("slot", slot, 0x1F), ("function", function, 7)]
         for (label, value, limit) in parts where value > limit {
             throw NetworkXML.malformed(
-                "Invalid PCI address \(label)='0x\(String(value, radix: 16))', must be <= 0x\(String(limit, radix: 16))")
+                "Invalid PCI address \(label)='0x\(String(value, radix: 16))', must be <= "
+                    + "0x\(String(limit, radix: 16))")
         }
         if domain == 0, bus == 0, slot == 0 {
             throw NetworkXML.malformed(

@@ -27,7 +27,8 @@ extension Network {
         }
         if bandwidth != nil, !allowsBandwidth {
             throw NetworkXML.unsupported(
-                "Unsupported network-wide <bandwidth> element in network \(name) with forward mode='\(forward.mode.rawValue)'")
+                "Unsupported network-wide <bandwidth> element in network \(name) with forward "
+                    + "mode='\(forward.mode.rawValue)'")
         }
     }
 
@@ -37,15 +38,19 @@ extension Network {
             case .interface(let interface):
                 guard forward.mode == .hostdev else { continue }
                 throw NetworkXML.unsupported(
-                    "hostdev network '\(name)' lists '\(interface)' in the device pool, but hostdev networks require all devices to be listed by PCI address, not network device name")
+                    "hostdev network '\(name)' lists '\(interface)' in the device pool, but hostdev networks "
+                        + "require all devices to be listed by PCI address, not network device name")
             case .pci(let address):
                 guard forward.mode == .hostdev else {
                     throw NetworkXML.unsupported(
-                        "network '\(name)' has forward mode '\(forward.mode.rawValue)'  but lists a device by PCI address in the device pool. This is only supported for networks with forward mode 'hostdev'")
+                        "network '\(name)' has forward mode '\(forward.mode.rawValue)'  but lists a device by "
+                            + "PCI address in the device pool. This is only supported for networks with forward "
+                            + "mode 'hostdev'")
                 }
                 guard isVirtualFunction(address) else {
                     throw NetworkXML.unsupported(
-                        "device '/sys/bus/pci/devices/\(address)' in network '\(name)' is not an SR-IOV Virtual Function")
+                        "device '/sys/bus/pci/devices/\(address)' in network '\(name)' is not an SR-IOV Virtual "
+                            + "Function")
                 }
             }
         }
@@ -59,7 +64,8 @@ extension Network {
         for (family, label) in [(IPAddress.Family.ipv4, "IPv4"), (.ipv6, "IPv6")]
         where addresses.filter({ $0.family == family && $0.hasDHCP }).count > 1 {
             throw NetworkXML.unsupported(
-                "Multiple \(label) dhcp sections found -- dhcp is supported only for a single \(label) address on each network")
+                "Multiple \(label) dhcp sections found -- dhcp is supported only for a single \(label) address "
+                    + "on each network")
         }
     }
 
@@ -90,7 +96,8 @@ extension Network {
     private func validate(_ group: PortGroup, before: ArraySlice<PortGroup>) throws(VirtError) {
         if group.isDefault, let other = before.first(where: { $0.isDefault }) {
             throw NetworkXML.unsupported(
-                "network '\(name)' has multiple default <portgroup> elements (\(other.name) and \(group.name)), but only one default is allowed")
+                "network '\(name)' has multiple default <portgroup> elements (\(other.name) and \(group.name)), "
+                    + "but only one default is allowed")
         }
         if before.contains(where: { $0.name == group.name }) {
             throw NetworkXML.unsupported(
@@ -98,7 +105,8 @@ extension Network {
         }
         if group.bandwidth != nil, !allowsBandwidth, let mode = forward?.mode {
             throw NetworkXML.unsupported(
-                "Unsupported <bandwidth> element in network '\(name)' in portgroup '\(group.name)' with forward mode='\(mode.rawValue)'")
+                "Unsupported <bandwidth> element in network '\(name)' in portgroup '\(group.name)' with forward "
+                    + "mode='\(mode.rawValue)'")
         }
     }
 }

@@ -90,7 +90,8 @@ extension Network {
         if parentIndex >= 0 {
             guard addresses.indices.contains(Int(parentIndex)) else {
                 throw conflict(
-                    "couldn't update dhcp host entry - no <ip> element found at index \(parentIndex) in network '\(name)'")
+                    "couldn't update dhcp host entry - no <ip> element found at index \(parentIndex) in network "
+                        + "'\(name)'")
             }
             return Int(parentIndex)
         }
@@ -127,7 +128,9 @@ extension Network {
         case .modify:
             guard let similar else {
                 throw conflict(
-                    "couldn't locate an existing dhcp host entry with \"mac='\(host.mac ?? "unknown")'\" \"name='\(host.name ?? "(null)")'\" \"ip='\(host.ip?.description ?? "unknown")'\" in network '\(name)'")
+                    "couldn't locate an existing dhcp host entry with \"mac='\(host.mac ?? "unknown")'\" "
+                        + "\"name='\(host.name ?? "(null)")'\" \"ip='\(host.ip?.description ?? "unknown")'\" in "
+                        + "network '\(name)'")
             }
             addresses[position].hosts[similar] = host
         case .delete:
@@ -139,7 +142,9 @@ extension Network {
             try checkSingleDHCP(position)
             if similar != nil {
                 throw conflict(
-                    "there is an existing dhcp host entry in network '\(name)' that matches \"<host mac='\(host.mac ?? "unknown")' name='\(host.name ?? "(null)")' ip='\(host.ip?.description ?? "unknown")'/>\"")
+                    "there is an existing dhcp host entry in network '\(name)' that matches \"<host "
+                        + "mac='\(host.mac ?? "unknown")' name='\(host.name ?? "(null)")' "
+                        + "ip='\(host.ip?.description ?? "unknown")'/>\"")
             }
             addresses[position].hosts.insert(host, at: command == .addFirst ? 0 : hosts.count)
         case .none: break
@@ -164,7 +169,8 @@ extension Network {
         try checkSingleDHCP(position)
         if found != nil {
             throw conflict(
-                "there is an existing dhcp range entry in network '\(name)' that matches \"<range start='\(range.addresses.start)' end='\(range.addresses.end)'/>\"")
+                "there is an existing dhcp range entry in network '\(name)' that matches \"<range "
+                    + "start='\(range.addresses.start)' end='\(range.addresses.end)'/>\"")
         }
         addresses[position].ranges.insert(range, at: command == .addFirst ? 0 : ip.ranges.count)
     }

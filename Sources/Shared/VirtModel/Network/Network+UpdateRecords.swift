@@ -18,13 +18,15 @@ extension Network {
             let connections = forward.devices[found].connections
             if connections > 0 {
                 throw conflict(
-                    "unable to delete interface '\(device)' in network '\(name)'. It is currently being used  by \(connections) domains.")
+                    "unable to delete interface '\(device)' in network '\(name)'. It is currently being used  "
+                        + "by \(connections) domains.")
             }
             forward.devices.remove(at: found)
         } else {
             if found != nil {
                 throw conflict(
-                    "there is an existing interface entry in network '\(name)' that matches \"<interface dev='\(device)'>\"")
+                    "there is an existing interface entry in network '\(name)' that matches \"<interface "
+                        + "dev='\(device)'>\"")
             }
             forward.devices.insert(Device(.interface(device)), at: wanted == .addFirst ? 0 : forward.devices.count)
         }
@@ -41,12 +43,14 @@ extension Network {
         }
         if found != nil, wanted.isAdding {
             throw conflict(
-                "there is an existing portgroup entry in network '\(name)' that matches \"<portgroup name='\(group.name)'>\"")
+                "there is an existing portgroup entry in network '\(name)' that matches \"<portgroup "
+                    + "name='\(group.name)'>\"")
         }
         let standard = portGroups.lastIndex { $0.isDefault }
         if wanted != .delete, group.isDefault, let standard, standard != found {
             throw conflict(
-                "a different portgroup entry in network '\(name)' is already set as the default. Only one default is allowed.")
+                "a different portgroup entry in network '\(name)' is already set as the default. Only one "
+                    + "default is allowed.")
         }
         if let found {
             if wanted == .delete { portGroups.remove(at: found) } else { portGroups[found] = group }

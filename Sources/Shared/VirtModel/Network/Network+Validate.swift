@@ -8,7 +8,8 @@ extension Network {
         try validateMode()
         if mtu != nil, !isManaged, let mode = forward?.mode {
             throw NetworkXML.malformed(
-                "mtu size only allowed in open, route, nat, and isolated mode, not in \(mode.rawValue) (network '\(name)')")
+                "mtu size only allowed in open, route, nat, and isolated mode, not in \(mode.rawValue) (network "
+                    + "'\(name)')")
         }
     }
 
@@ -66,11 +67,13 @@ extension Network {
     private func validateExternal(_ forward: Forward) throws(VirtError) {
         if (bridge.delay ?? 0) != 0 || bridge.stp != nil || bridge.zone != nil {
             throw NetworkXML.malformed(
-                "bridge delay/stp/zone options only allowed in route, nat, and isolated mode, not in \(forward.mode.rawValue) (network '\(name)')")
+                "bridge delay/stp/zone options only allowed in route, nat, and isolated mode, not in "
+                    + "\(forward.mode.rawValue) (network '\(name)')")
         }
         if bridge.name != nil, !forward.devices.isEmpty || forward.physicalFunction != nil {
             throw NetworkXML.malformed(
-                "A network with forward mode='\(forward.mode.rawValue)' can specify a bridge name or a forward dev, but not both (network '\(name)')")
+                "A network with forward mode='\(forward.mode.rawValue)' can specify a bridge name or a forward "
+                    + "dev, but not both (network '\(name)')")
         }
     }
 }

@@ -6,7 +6,8 @@ extension Network.DHCPHost {
     /// What libvirt asks of an entry. `asKey`: the entry only selects another one (for deleting), one part is enough.
     package func validate(in ip: Network.IP, asKey: Bool = false) throws(VirtError) {
         try validateMAC(in: ip)
-        if let id, let bad = id.unicodeScalars.first(where: { !"0123456789abcdefABCDEF:".unicodeScalars.contains($0) }) {
+        let allowed = "0123456789abcdefABCDEF:".unicodeScalars
+        if let id, let bad = id.unicodeScalars.first(where: { !allowed.contains($0) }) {
             throw NetworkXML.malformed("Invalid character '\(bad)' in id '\(id)' of network '\(mark)'")
         }
         if let name, name.utf8.first.map({ !isLetter($0) }) ?? true {
@@ -15,7 +16,8 @@ extension Network.DHCPHost {
         if asKey {
             guard mac != nil || name != nil || self.ip != nil else {
                 throw NetworkXML.malformed(
-                    "At least one of name, mac, or ip attribute must be specified for static host definition in network '\(mark)' ")
+                    "At least one of name, mac, or ip attribute must be specified for static host definition in "
+                        + "network '\(mark)' ")
             }
             return
         }
@@ -24,7 +26,8 @@ extension Network.DHCPHost {
                 "Static host definition in IPv4 network '\(mark)' must have mac or name attribute")
         }
         if !ip.address.isIPv4, id == nil, name == nil {
-            throw NetworkXML.malformed("Static host definition in IPv6 network '\(mark)' must have id or name attribute")
+            throw NetworkXML.malformed(
+                "Static host definition in IPv6 network '\(mark)' must have id or name attribute")
         }
         if self.ip == nil {
             throw NetworkXML.malformed("Missing IP address in static host definition for network '\(mark)'")

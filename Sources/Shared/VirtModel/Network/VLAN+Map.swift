@@ -30,7 +30,8 @@ extension VLAN: XMLMappable {
         isTrunk = trunk.lowercased() == "yes"
         if isTrunk { return }
         if tags.count > 1 {
-            throw malformed("invalid \"trunk='\(trunk)'\" in <vlan> - trunk='yes' is required for more than one vlan tag")
+            throw malformed(
+                "invalid \"trunk='\(trunk)'\" in <vlan> - trunk='yes' is required for more than one vlan tag")
         }
         if nativeMode != nil {
             throw malformed(

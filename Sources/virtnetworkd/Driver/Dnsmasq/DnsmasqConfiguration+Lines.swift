@@ -103,7 +103,7 @@ extension DnsmasqConfiguration {
         }
 
         private mutating func putRanges(_ ip: Network.IP) throws(VirtError) {
-            guard let prefix = ip.prefix, let mask = IPAddress.netmask(prefix: prefix, .ipv4) ?? ip.netmaskForIPv6 else {
+            guard let prefix = ip.prefix, let mask = IPAddress.netmask(prefix: prefix, ip.family) else {
                 throw VirtError(
                     .internalError, .network, "bridge '\(network.bridge.name ?? "")' has an invalid prefix")
             }
@@ -138,13 +138,5 @@ extension DnsmasqConfiguration {
                 for ip in network.addresses where !ip.address.isIPv4 { put("dhcp-range=\(ip.address),ra-only") }
             }
         }
-    }
-}
-
-extension Network.IP {
-    /// IPv6 ranges are written with a prefix; the mask only tells that there is a valid one.
-    fileprivate var netmaskForIPv6: IPAddress? {
-        guard !address.isIPv4, let prefix else { return nil }
-        return IPAddress.netmask(prefix: prefix, .ipv6)
     }
 }

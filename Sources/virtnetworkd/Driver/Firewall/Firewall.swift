@@ -1,7 +1,7 @@
 import VirtCore
 import VirtOS
 
-/// The host's iptables and ip6tables. Requests are served one after the other, since a ruleset has one writer at a time.
+/// The host's iptables and ip6tables. Requests are served one after the other: a ruleset has one writer at a time.
 actor Firewall {
     private let log = Logger("network.firewall")
     /// The layers whose chains were seen or made; an error is kept and reported to networks that need the layer.

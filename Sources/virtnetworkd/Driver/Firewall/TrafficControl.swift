@@ -86,7 +86,8 @@ enum TrafficControl {
     ) -> TrafficCommand {
         let ceiling = network.peak > 0 ? network.peak : network.average
         return command(
-            "class change dev \(bridge) classid 1:\(String(classID, radix: 16)) htb rate \(rate)kbps ceil \(ceiling)kbps",
+            "class change dev \(bridge) classid 1:\(String(classID, radix: 16)) htb rate \(rate)kbps ceil "
+                + "\(ceiling)kbps",
             "quantum \(quantum(network))")
     }
 }

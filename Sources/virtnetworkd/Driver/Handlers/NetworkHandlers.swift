@@ -170,7 +170,8 @@ struct NetworkHandlers: Sendable {
             try Self.check(arguments.flags, allowed: 0, "networkGetDHCPLeases")
             let found = try await service.leases(arguments.net.uuid, arguments.net.name, mac: arguments.mac)
             if found.count > 65536 {
-                throw VirtError(.internalError, .rpc, "Number of leases is \(found.count), which exceeds max limit: 65536")
+                throw VirtError(
+                    .internalError, .rpc, "Number of leases is \(found.count), which exceeds max limit: 65536")
             }
             return RemoteNetworkGetDhcpLeasesRet(
                 leases: arguments.needResults != 0 ? found.map { Self.wire($0) } : [], ret: UInt32(found.count))

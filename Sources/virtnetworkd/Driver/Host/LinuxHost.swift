@@ -23,7 +23,10 @@ struct LinuxHost: NetworkHost {
         case .startDnsmasq(let configuration, let bridge):
             try await dnsmasqControl.start(configuration: configuration, bridge: bridge)
         case .runHook(let call): try await hooks.run(call)
-        default: try await BlockingPool.shared.run { try Self.performBlocking(action) }
+        case .createBridge, .deleteLink, .setMTU, .setForwardDelay, .setSpanningTree, .setVLANFiltering, .setOnline,
+            .addAddress, .addRoute, .configureIPv6, .enableForwarding, .writeFile, .removeFile, .makeDirectory,
+            .reloadDnsmasq, .endDnsmasq, .awaitEndOfDnsmasq:
+            try await BlockingPool.shared.run { try Self.performBlocking(action) }
         }
     }
 

@@ -9,6 +9,11 @@ extension NetworkLifecycle {
         guard let bridge = network.bridge.name else {
             throw VirtError(.internalError, .network, "network '\(network.name)' has no bridge name defined")
         }
+        if let zone = network.bridge.zone, network.hasFirewall {
+            throw VirtError(
+                .internalError, .network,
+                "zone \(zone) requested for network \(network.name) but firewalld is not active")
+        }
         try await host.perform(.createBridge(bridge, network.mac))
         reverter.add(.deleteLink(bridge))
         try await perform(bridgeSettings(network, bridge))

@@ -23,8 +23,6 @@ struct NetworkLifecycle: Sendable {
         var status = NetworkStatus(network: network)
         status.isTaintedByHook = await host.hasHook()
         try await callHook(network, "start", "begin")
-        // A script that ran for the start hears of the end, too.
-        if status.isTaintedByHook { reverter.add(.runHook(try hookCall(network, "stopped", "end"))) }
         if network.isManaged {
             status.network = try await startManaged(network, &reverter)
         } else if network.forward?.mode == .bridge, let bridge = network.bridge.name {

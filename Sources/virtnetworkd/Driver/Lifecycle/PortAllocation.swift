@@ -47,7 +47,8 @@ enum PortAllocation {
         if let kind = virtualPort.kind, allowed.contains(kind) { return }
         throw VirtError(
             .configUnsupported, .network,
-            "<virtualport type='\(virtualPort.kind?.rawValue ?? "none")'> not supported for network '\(network.name)' which uses \(medium)")
+            "<virtualport type='\(virtualPort.kind?.rawValue ?? "none")'> not supported for network "
+                + "'\(network.name)' which uses \(medium)")
     }
 
     private static func plugHostDevice(_ port: inout NetworkPort, _ network: Network) throws(VirtError) -> Int? {
@@ -126,7 +127,9 @@ enum PortAllocation {
             if devices[index].connections > 0, network.forward?.mode == .hostdev {
                 throw VirtError(
                     .internalError, .network,
-                    "network '\(network.name)' claims the PCI device at domain=\(address.domain) bus=\(address.bus) slot=\(address.slot) function=\(address.function) is already in use by a different network port")
+                    "network '\(network.name)' claims the PCI device at domain=\(address.domain) "
+                        + "bus=\(address.bus) slot=\(address.slot) function=\(address.function) is already in "
+                        + "use by a different network port")
             }
             return index
         }
@@ -167,7 +170,8 @@ enum PortAllocation {
             throw VirtError(
                 .operationUnsupported, .network,
                 misuse
-                    + "'floor' is only supported for interface type 'network' with forward type 'nat', 'route', 'open' or none"
+                    + "'floor' is only supported for interface type 'network' "
+                    + "with forward type 'nat', 'route', 'open' or none"
             )
         }
         guard let limit = network.bandwidth?.inbound else {
@@ -182,7 +186,8 @@ enum PortAllocation {
         if overflow || sum > most {
             throw VirtError(
                 .operationInvalid, .network,
-                "Cannot plug '\(mac)' interface into '\(network.bridge.name ?? "")' because new combined inbound floor=\(sum) would overcommit \(label)=\(most) on network '\(network.name)'")
+                "Cannot plug '\(mac)' interface into '\(network.bridge.name ?? "")' because new combined "
+                    + "inbound floor=\(sum) would overcommit \(label)=\(most) on network '\(network.name)'")
         }
         return most
     }
