@@ -46,6 +46,8 @@ package protocol ElementMapper {
     mutating func fragment(_ name: StaticString, _ value: inout XMLFragment?, level: Int)
     /// Announces a prefix for the names of attributes and children in and below this element; printed when `used`.
     mutating func namespace(_ prefix: StaticString, _ uri: StaticString, used: Bool)
+    /// An empty line between children, where libvirt prints one.
+    mutating func blankLine()
 }
 
 extension ElementMapper {

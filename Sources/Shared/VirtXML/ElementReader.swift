@@ -109,6 +109,8 @@ package struct ElementReader: ElementMapper {
         prefixes.append((prefix, uri))
     }
 
+    package mutating func blankLine() {}
+
     func inherit(_ element: XMLNode) -> ElementReader {
         var reader = ElementReader(element, flags: flags)
         reader.prefixes = prefixes

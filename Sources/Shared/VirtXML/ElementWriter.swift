@@ -124,6 +124,12 @@ package struct ElementWriter: ElementMapper {
         put("'")
     }
 
+    package mutating func blankLine() {
+        if inTag { put(">\n") }
+        inTag = false
+        put("\n")
+    }
+
     private mutating func open(_ name: StaticString) {
         openTag { buffer in name.withUTF8Buffer { buffer.append(contentsOf: $0) } }
     }

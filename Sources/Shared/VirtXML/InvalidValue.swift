@@ -5,12 +5,14 @@ package struct InvalidValue: Sendable {
     let code: VirtError.Code
     let domain: VirtError.Domain
     let text: String
+    let isQuoted: Bool
 
-    /// The code, and the text up to the value, which is added in quotes.
-    package init(_ code: VirtError.Code, _ text: String, domain: VirtError.Domain = .domain) {
+    /// The code, and the text up to the value, which is added, in quotes unless `quoted` says otherwise.
+    package init(_ code: VirtError.Code, _ text: String, domain: VirtError.Domain = .domain, quoted: Bool = true) {
         self.code = code
         self.domain = domain
         self.text = text
+        isQuoted = quoted
     }
 
     /// Code 67: "unsupported configuration: unknown disk bus type 'x'".
@@ -28,7 +30,7 @@ package struct InvalidValue: Sendable {
         InvalidValue(.internalError, text, domain: domain)
     }
 
-    func error(_ value: String) -> VirtError { VirtError(code, domain, "\(text) '\(value)'") }
+    func error(_ value: String) -> VirtError { VirtError(code, domain, isQuoted ? "\(text) '\(value)'" : "\(text) \(value)") }
 }
 
 extension VirtError {

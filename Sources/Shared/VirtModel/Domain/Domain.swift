@@ -56,7 +56,9 @@ package struct Domain: Equatable, Sendable, XMLMappable {
     package init() {}
 
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
-        try x.required("type", &type, invalid: .unsupported("invalid domain type"))
+        try x.required(
+            "type", &type, invalid: InvalidValue(.configUnsupported, "invalid domain type", quoted: false),
+            missing: VirtError(.internalError, .domain, "missing domain type attribute"))
         if !x.flags.contains(.inactive) { try x.attribute("id", &id) }
         x.namespace("qemu", "http://libvirt.org/schemas/domain/qemu/1.0", used: !qemu.isEmpty)
         try mapIdentity(&x)

@@ -3,10 +3,24 @@ import VirtXML
 
 extension CharacterSource {
     /// A socket without a path listens on one that libvirt makes up at start.
-    mutating func completeUNIX(channel: Bool, prefix: String) {
+    mutating func completeUNIX(channel name: String?, prefix: String) {
         guard type == .unix else { return }
-        if channel, let own = path, own.hasPrefix(prefix + "/target/") || own.hasPrefix(prefix + "/domain-") { path = nil }
+        if let name, let own = path, Self.isGenerated(own, name, prefix) { path = nil }
         if path == nil { mode = .bind }
+    }
+
+    /// The paths that libvirt has made up over the years: `DIR/target/DOMAIN.NAME`, `DIR/DOMAIN.NAME`, and
+    /// `.../domain-DOMAIN/NAME` anywhere.
+    private static func isGenerated(_ path: String, _ name: String, _ prefix: String) -> Bool {
+        let parts = path.split(separator: "/")
+        if let last = parts.last, last == name, let parent = parts.dropLast().last, parent.hasPrefix("domain-") {
+            return true
+        }
+        var base = prefix
+        if path.hasPrefix(prefix + "/target/") { base += "/target" }
+        guard path.hasPrefix(base + "/") else { return false }
+        let rest = path.dropFirst(base.utf8.count + 1)
+        return rest.hasSuffix("." + name) && !rest.contains("/")
     }
 }
 
@@ -22,7 +36,7 @@ extension DomainCompletion {
         if serial.port == nil {
             serial.port = nextPort(domain.devices.serials.map(\.port))
         }
-        serial.source.completeUNIX(channel: false, prefix: context.channelTargetDirectory)
+        serial.source.completeUNIX(channel: nil, prefix: context.channelTargetDirectory)
         domain.devices.serials[index] = serial
     }
 

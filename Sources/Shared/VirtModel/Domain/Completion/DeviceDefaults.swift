@@ -41,7 +41,7 @@ extension DomainCompletion {
     }
 
     private func complete(_ channel: inout Channel) {
-        channel.source.completeUNIX(channel: true, prefix: context.channelTargetDirectory)
+        channel.source.completeUNIX(channel: channel.name ?? "", prefix: context.channelTargetDirectory)
     }
 
     private func complete(_ interface: inout Interface) {

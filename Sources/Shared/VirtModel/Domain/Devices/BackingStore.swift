@@ -21,9 +21,13 @@ package struct BackingStore: Equatable, Sendable, XMLMappable {
         guard let type else { return }
         var source = self.source ?? DiskSource()
         source.type = type
-        if x.isWriting { try mapIndex(&source, &x) } else { try mapIndex(&source, &x) }
+        try mapIndex(&source, &x)
         try x.element("format", &format)
+        let index = source.index
+        if x.isWriting, x.flags.contains(.status) { source.nameNodes() }
+        source.index = nil
         try x.element("source", &source, always: true)
+        source.index = index
         try x.element("backingStore", &backingStore)
         self.source = source
     }

@@ -45,7 +45,10 @@ package struct Controller: Equatable, Sendable, XMLMappable {
         try x.element("driver", &driver)
         try info.map(&x)
         try x.sizeElement("pcihole64", kibibytes: &pciHole64)
-        if x.isReading { try checkModel() }
+        if x.isReading {
+            try checkModel()
+            if info.masterStartPort == nil { info.masterStartPort = model?.companionPort }
+        }
     }
 
     private mutating func mapIndex<M: ElementMapper>(_ x: inout M) throws {
@@ -165,6 +168,16 @@ package enum ControllerModel: String, XMLEnum {
             .necXHCI, .qusb1, .qusb2, .qemuXHCI, .none:
             [.usb]
         case .piix3, .piix4, .ich6: [.ide]
+        }
+    }
+
+    /// The first port of its master that a companion of an ICH9 EHCI controller serves by itself.
+    package var companionPort: UInt32? {
+        switch self {
+        case .ich9UHCI1: 0
+        case .ich9UHCI2: 2
+        case .ich9UHCI3: 4
+        default: nil
         }
     }
 

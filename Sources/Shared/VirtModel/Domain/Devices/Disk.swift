@@ -39,6 +39,8 @@ package struct Disk: Equatable, Sendable, XMLMappable {
     /// Encryption that stands beside the source, libvirt's older place for it.
     package var encryption: StorageEncryption?
     package var info = DeviceInfo()
+    /// The device's name in QEMU's object model, only in status documents; by default what the alias makes it.
+    package var qomName: String?
 
     package init() {}
 
@@ -67,6 +69,16 @@ package struct Disk: Equatable, Sendable, XMLMappable {
         try x.textElement("product", &product)
         try x.element("encryption", &encryption)
         try info.map(&x, [.boot])
+        if x.flags.contains(.status) { try mapPrivateData(&x) }
+    }
+
+    private mutating func mapPrivateData<M: ElementMapper>(_ x: inout M) throws {
+        var name = qomName
+        if x.isWriting, name == nil, let alias = info.alias {
+            name = target.bus == .virtio ? "/machine/peripheral/\(alias)/virtio-backend" : alias
+        }
+        try x.group("privateData") { try $0.valueElement("qom", "name", &name) }
+        if x.isReading { qomName = name }
     }
 
     /// What the guest sees the disk as.

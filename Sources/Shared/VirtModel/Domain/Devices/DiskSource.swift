@@ -32,6 +32,8 @@ package struct DiskSource: Equatable, Sendable, XMLMappable {
     package var auth: StorageAuth?
     package var encryption: StorageEncryption?
     package var reservations: Reservations?
+    /// What a status document says beyond the index.
+    package var privateData: PrivateData?
 
     package init() {}
 
@@ -48,6 +50,58 @@ package struct DiskSource: Equatable, Sendable, XMLMappable {
         try x.element("encryption", &encryption)
         try x.element("reservations", &reservations)
         if type == .network { try network.mapTransport(&x) }
+        if x.flags.contains(.status) { try mapPrivateData(&x) }
+    }
+
+    /// The image's names in QEMU's block layer follow from its index.
+    private mutating func mapPrivateData<M: ElementMapper>(_ x: inout M) throws {
+        if x.isWriting {
+            var named = self
+            named.nameNodes()
+            try x.element("privateData", &named.privateData)
+        } else {
+            try x.element("privateData", &privateData)
+        }
+    }
+
+    /// Says the names that follow from the index, for where the index itself is not printed.
+    mutating func nameNodes() {
+        guard let index, privateData?.nodes.isEmpty ?? true else { return }
+        privateData = privateData ?? PrivateData()
+        privateData?.nodes = [
+            PrivateData.Node("storage", "libvirt-\(index)-storage"), PrivateData.Node("format", "libvirt-\(index)-format"),
+        ]
+    }
+
+    /// The driver's own knowledge of an image.
+    package struct PrivateData: Equatable, Sendable, XMLMappable {
+        /// A name in QEMU's block layer.
+        package struct Node: Equatable, Sendable, XMLMappable {
+            package var type = ""
+            package var name = ""
+
+            package init() {}
+            package init(_ type: String, _ name: String) {
+                self.type = type
+                self.name = name
+            }
+
+            package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+                try x.attribute("type", &type)
+                try x.attribute("name", &name)
+            }
+        }
+
+        package var nodes: [Node] = []
+        /// The path as the image above says it.
+        package var relativePath: String?
+
+        package init() {}
+
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.group("nodenames") { try $0.elements("nodename", &nodes) }
+            try x.textElement("relPath", &relativePath)
+        }
     }
 
     private mutating func mapPlace<M: ElementMapper>(_ x: inout M) throws {

@@ -52,8 +52,9 @@ extension Graphics {
             var auto = isAutomatic
             try x.attribute(automatic, &auto)
             try x.attribute("websocket", &websocket)
-            if websocketGenerated == true, x.flags.contains(.status) {
-                try x.attribute("websocketGenerated", &websocketGenerated)
+            if x.flags.contains(.status) {
+                var generated = websocketGenerated ?? false
+                try x.attribute("websocketGenerated", &generated)
             }
         case .spice:
             var shown = isAutomatic && isDefinition ? nil : port
@@ -76,7 +77,7 @@ extension Graphics {
         guard let first = listens.first else { return }
         switch first.type {
         case .address:
-            var address = first.address
+            var address = first.isFromConfiguration && x.flags.contains(.inactive) ? nil : first.address
             try x.attribute("listen", &address)
         case .network:
             var address = x.flags.contains(.inactive) ? nil : first.address

@@ -78,7 +78,14 @@ package struct Interface: Equatable, Sendable, XMLMappable {
     /// Parts that an interface of the type or model does not have are ignored, as libvirt does.
     private mutating func dropForeignParts() {
         let isVirtio = model?.hasPrefix("virtio") == true
-        if type != .hostdev, !isVirtio { driver = nil }
+        if !isVirtio || type == .hostdev {
+            let name = driver?.name
+            driver = nil
+            if type == .hostdev, let name {
+                driver = InterfaceDriver()
+                driver?.name = name
+            }
+        }
         switch type {
         case .ethernet, .network, .bridge: break
         default: filter = nil
