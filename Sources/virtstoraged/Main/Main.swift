@@ -1,4 +1,7 @@
+import StorageDriver
+import VirtDaemon
+
 @main
-struct Main {
-    static func main() {}
+enum Main {
+    static func main() { DaemonMain.run(StorageDaemon.description) }
 }
