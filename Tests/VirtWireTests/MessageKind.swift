@@ -36,15 +36,16 @@ struct MessageKind: Sendable {
     /// Random valid messages of this kind.
     func samples(_ count: Int, seed: UInt64) throws -> [Sample] {
         guard let structure else { return [Sample()] }
-        let description = try #require(Descriptions.parsed[program])
-        let others = description.includes.compactMap { Descriptions.parsed[String($0.dropLast(2))] }
-        var writer = SampleWriter(description, including: others, seed: seed)
-        return try (0..<count).map { _ in try writer.sample(of: structure) }
+        return try #require(Descriptions.writers[program]).samples(count, of: structure, seed: seed)
     }
 }
 
 /// The descriptions of the repository, by program.
 enum Descriptions {
+    static let writers: [String: SampleWriter] = parsed.mapValues { description in
+        SampleWriter(description, including: description.includes.compactMap { parsed[String($0.dropLast(2))] })
+    }
+
     static let parsed: [String: Description] = {
         let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
         let directory = root + "/Sources/Shared/VirtWire/Protocols"

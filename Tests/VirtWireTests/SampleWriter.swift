@@ -40,22 +40,26 @@ struct SampleWriter {
     private let resolver: Resolver
     private var structures: [String: StructureSyntax] = [:]
     private var members: [String: [Int]] = [:]
-    private var generator: SeededGenerator
+    private var generator = SeededGenerator(seed: 0)
     private var sample = Sample()
 
-    init(_ description: Description, including others: [Description], seed: UInt64) {
+    init(_ description: Description, including others: [Description]) {
         resolver = Resolver(description, including: others)
-        generator = SeededGenerator(seed: seed)
         for part in others + [description] {
             for structure in part.structures { structures[Naming.type(structure.name)] = structure }
             for list in part.enumerations { members[Naming.type(list.name)] = list.members.map(\.value) }
         }
     }
 
-    mutating func sample(of structure: String) throws -> Sample {
-        sample = Sample()
-        try write(structure: Naming.type(structure))
-        return sample
+    /// So many samples of a struct, the same for the same seed.
+    func samples(_ count: Int, of structure: String, seed: UInt64) throws -> [Sample] {
+        var writer = self
+        writer.generator = SeededGenerator(seed: seed)
+        return try (0..<count).map { _ in
+            writer.sample = Sample()
+            try writer.write(structure: Naming.type(structure))
+            return writer.sample
+        }
     }
 
     private mutating func write(structure: String) throws {

@@ -45,7 +45,15 @@ package struct XDRWriter {
     }
 
     private mutating func grow() {
-        storage.append(contentsOf: repeatElement(0, count: max(storage.count, end - storage.count)))
+        let size = max(storage.count * 2, end)
+        let larger = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            let kept = storage.count
+            let target = UnsafeMutableRawBufferPointer(buffer)
+            storage.withUnsafeBytes { target.copyMemory(from: $0) }
+            UnsafeMutableRawBufferPointer(rebasing: target[kept...]).initializeMemory(as: UInt8.self, repeating: 0)
+            count = size
+        }
+        storage = larger
     }
 
     package mutating func uint32(_ value: UInt32) {
