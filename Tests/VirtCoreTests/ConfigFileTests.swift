@@ -50,11 +50,14 @@ import VirtCore
         ("a=\"x\\\"y\"", "1: expecting a separator"), ("a=\"x\ny\"\n", "1: unterminated string"),
         ("a=[\n# c\n\"x\"]", "2: expecting a value"), ("a\n", "1: expecting an assignment"),
         ("a=\n", "1: expecting a value"), ("a=1 b=2\n", "1: expecting a separator"), ("1a=1\n", "1: expecting a name"),
-        ("_a=1", "1: expecting a name"), ("a-b=1", "1: expecting an assignment"), ("a=[1\n", "2: list is not closed with ]"),
+        ("_a=1", "1: expecting a name"), ("a-b=1", "1: expecting an assignment"),
+        ("a=[1\n", "2: list is not closed with ]"),
         ("a=[1 2]\n", "1: expecting a separator in list"), ("a=x\n", "1: expecting a value"),
-        ("a=0x10\n", "1: expecting a separator"), ("=1", "1: expecting a name"), ("a=1\n\nb=oops\n", "3: expecting a value"),
+        ("a=0x10\n", "1: expecting a separator"), ("=1", "1: expecting a name"),
+        ("a=1\n\nb=oops\n", "3: expecting a value"),
         ("a=-\n", "1: unterminated number"), ("a=--1", "1: unterminated number"), ("a=[,1]", "1: expecting a value"),
-        ("a=[1,,2]", "1: expecting a value"), ("a='", "1: unterminated string"), ("a=[", "1: list is not closed with ]"),
+        ("a=[1,,2]", "1: expecting a value"), ("a='", "1: unterminated string"),
+        ("a=[", "1: list is not closed with ]"),
         ("a=1\n;", "2: expecting a name"), ("a=[\n\n\"x\"\n\n oops]", "5: expecting a separator in list"),
         ("a=\"\"\"\n\n\"\"\"\nb=oops", "4: expecting a value"),
     ])
@@ -80,7 +83,9 @@ import VirtCore
     @Test func `the edges of the number types are exact`() throws {
         let file = try parse("a=4294967295\nb=4294967296\nc=-2147483648\nd=-2147483649\ne=18446744073709551615\nf=2")
         #expect(try file.uint("a") == UInt32.max)
-        #expect(throws: VirtError(.internalError, .conf, "t.conf:2: value for 'b' parameter must be in range 0:4294967295")) {
+        #expect(
+            throws: VirtError(.internalError, .conf, "t.conf:2: value for 'b' parameter must be in range 0:4294967295")
+        ) {
             try file.uint("b")
         }
         #expect(try file.int("c") == Int32.min)
@@ -111,7 +116,8 @@ import VirtCore
 
     @Test func `a schema finds unknown keys and wrong types`() throws {
         let schema = ConfigSchema(["max_clients": .uint, "log_outputs": .string])
-        #expect(try parse("max_clients = 5\n\nmax_client = 6\n").check(schema) == ["t.conf:3: unknown key 'max_client'"])
+        #expect(
+            try parse("max_clients = 5\n\nmax_client = 6\n").check(schema) == ["t.conf:3: unknown key 'max_client'"])
         #expect(throws: VirtError.self) { try parse("log_outputs = 3").check(schema) }
     }
 }

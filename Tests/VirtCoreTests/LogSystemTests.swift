@@ -102,7 +102,8 @@ final class RecordingSink: LogSink {
 
     @Test(arguments: [
         ("x:qemu", "Invalid priority 'x' for filter 'x:qemu'"), ("5:a", "Invalid priority '5' for filter '5:a'"),
-        ("0:a", "Invalid priority '0' for filter '0:a'"), ("1:", "Invalid match string ''"), ("1:+", "Invalid match string '+'"),
+        ("0:a", "Invalid priority '0' for filter '0:a'"), ("1:", "Invalid match string ''"),
+        ("1:+", "Invalid match string '+'"),
         ("1", "Malformed format for filter '1'"), ("1:a 9:b", "Invalid priority '9' for filter '9:b'"),
         (":a", "Invalid priority '' for filter ':a'"), ("-1:a", "Invalid priority '-1' for filter '-1:a'"),
     ])
@@ -112,7 +113,8 @@ final class RecordingSink: LogSink {
 
     @Test(arguments: [
         ("1:stderr 2:file:/tmp/a.log", "1:stderr 2:file:/tmp/a.log"), ("3:syslog:ident", "3:syslog:ident"),
-        ("1:journald", "1:journald"), ("1:stderr 3:stderr", "3:stderr"), ("3:syslog:", "3:syslog:"), ("01:stderr", "1:stderr"),
+        ("1:journald", "1:journald"), ("1:stderr 3:stderr", "3:stderr"), ("3:syslog:", "3:syslog:"),
+        ("01:stderr", "1:stderr"),
         ("1:file:/n 2:stderr 3:file:/n", "2:stderr 3:file:/n"), ("", ""),
     ])
     func `outputs come back in their normal form`(text: String, shown: String) throws {
@@ -124,7 +126,8 @@ final class RecordingSink: LogSink {
         ("1:stderr:x", "Log output '1:stderr:x' does not meet the format requirements for destination type 'stderr'"),
         ("1:file:/a:b", "Log output '1:file:/a:b' does not meet the format requirements for destination type 'file'"),
         ("1:foo", "Invalid log destination 'foo' for log output '1:foo'"), ("1", "Malformed format for log output '1'"),
-        ("5:foo", "Invalid log priority '5' for log output '5:foo'"), ("1::", "Invalid log destination '' for log output '1::'"),
+        ("5:foo", "Invalid log priority '5' for log output '5:foo'"),
+        ("1::", "Invalid log destination '' for log output '1::'"),
     ])
     func `wrong outputs get libvirt's texts`(text: String, problem: String) {
         #expect(throws: VirtError(.invalidArg, .none, problem)) { try LogOutput.parse(text) }

@@ -14,7 +14,8 @@ import VirtCore
 
     @Test(arguments: [
         "", "0", "043191c9-6d81-4e91-b185-53d3620e2cf", "043191c9-6d81-4e91-b185-53d3620e2cfd-",
-        "043191c9-6d81-4e91-b185-53d3620e2cfda", "0-43191c96d814e91b18553d3620e2cfd", "g43191c9-6d81-4e91-b185-53d3620e2cfd",
+        "043191c9-6d81-4e91-b185-53d3620e2cfda", "0-43191c96d814e91b18553d3620e2cfd",
+        "g43191c9-6d81-4e91-b185-53d3620e2cfd",
         "043191c9 6d81-4e91-b185-53d3620e2cfd", "043191c9-6d81-4e91-b185-53d3620e2cfd x",
     ])
     func `anything else is refused`(text: String) {

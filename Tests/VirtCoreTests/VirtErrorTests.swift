@@ -3,7 +3,10 @@ import VirtCore
 
 @Suite struct VirtErrorTests {
     @Test(arguments: [
-        (VirtError.Code.operationInvalid, "domain is not running", "Requested operation is not valid: domain is not running"),
+        (
+            VirtError.Code.operationInvalid, "domain is not running",
+            "Requested operation is not valid: domain is not running"
+        ),
         (.noDomain, "no domain with matching name 'x'", "Domain not found: no domain with matching name 'x'"),
         (.noConnect, "foo:///x", "no connection driver available for foo:///x"),
         (.storageVolExist, "'v'", "storage volume 'v' exists already"),

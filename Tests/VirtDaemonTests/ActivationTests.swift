@@ -2,6 +2,7 @@ import Glibc
 import Testing
 import VirtCore
 import VirtOS
+
 @testable import VirtDaemon
 
 @Suite struct ActivationTests {
@@ -10,7 +11,8 @@ import VirtOS
     }
 
     @Test func `descriptors start at 3 and keep their names`() throws {
-        #expect(try names("2", "virtlogd.socket:virtlogd-admin.socket") == ["3:virtlogd.socket", "4:virtlogd-admin.socket"])
+        #expect(
+            try names("2", "virtlogd.socket:virtlogd-admin.socket") == ["3:virtlogd.socket", "4:virtlogd-admin.socket"])
         #expect(try names("2", nil) == ["3:", "4:"])
     }
 

@@ -3,6 +3,7 @@ import VirtCore
 import VirtOS
 import VirtRPC
 import VirtWire
+
 @testable import VirtDaemon
 
 /// The admin program of a daemon with a main server, over a real socket.

@@ -1,9 +1,12 @@
 import Testing
+
 @testable import VirtDaemon
 
 /// getopt_long's state is global: one at a time.
 @Suite(.serialized) struct DaemonOptionsTests {
-    private func parse(_ arguments: String...) -> DaemonOptions.Outcome { DaemonOptions.parse(["virtlogd"] + arguments) }
+    private func parse(_ arguments: String...) -> DaemonOptions.Outcome {
+        DaemonOptions.parse(["virtlogd"] + arguments)
+    }
 
     private func options(_ change: (inout DaemonOptions) -> Void) -> DaemonOptions.Outcome {
         var options = DaemonOptions()

@@ -1,6 +1,7 @@
 import Testing
 import VirtCore
 import VirtRPC
+
 @testable import VirtDaemon
 
 @Suite struct DaemonSettingsTests {

@@ -4,6 +4,7 @@ import VirtCore
 import VirtOS
 import VirtRPC
 import VirtWire
+
 @testable import VirtDaemon
 
 /// Whole daemons below a directory of their own, in this process.

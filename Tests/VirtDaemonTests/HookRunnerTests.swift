@@ -1,6 +1,7 @@
 import Testing
 import VirtCore
 import VirtOS
+
 @testable import VirtDaemon
 
 @Suite struct HookRunnerTests {
@@ -15,7 +16,9 @@ import VirtOS
         try await hooks.run(object: "g1", operation: "prepare", subOperation: "begin")
     }
 
-    @Test func `the script comes first, then those of its directory by name, all with the same arguments and input`() async throws {
+    @Test func `the script comes first, then those of its directory by name, all with the same arguments and input`()
+        async throws
+    {
         let log = directory.path + "/log"
         let body = "echo \"${0##*/} $@ $(cat)\" >> \(log)"
         try script("qemu", body)

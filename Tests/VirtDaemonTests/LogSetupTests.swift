@@ -1,6 +1,7 @@
 import Testing
 import VirtCore
 import VirtOS
+
 @testable import VirtDaemon
 
 @Suite struct LogSetupTests {

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 import VirtCore
 import VirtOS
+
 @testable import VirtDaemon
 
 @Suite struct ObjectStoreTests {

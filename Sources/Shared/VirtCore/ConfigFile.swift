@@ -1,7 +1,7 @@
 /// A parsed libvirt `.conf` file: names with numbers, strings and lists.
 ///
-/// Numbers, `"strings"`, `'strings'`, `"""strings over lines"""` and `[lists, over, lines]`; `#` starts a comment, `;` or
-/// the end of a line ends a setting. Where a name is set twice the first one counts, as in libvirt.
+/// Numbers, `"strings"`, `'strings'`, `"""strings over lines"""` and `[lists, over, lines]`; `#` starts a comment,
+/// `;` or the end of a line ends a setting. Where a name is set twice the first one counts, as in libvirt.
 package struct ConfigFile: Sendable, Equatable {
     /// A value with its type as it is written.
     package enum Value: Sendable, Equatable {

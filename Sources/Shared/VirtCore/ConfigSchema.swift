@@ -29,7 +29,8 @@ package struct ConfigSchema: Sendable {
 extension ConfigFile {
     /// Checks every setting against a schema.
     ///
-    /// Returns a warning ("FILE:LINE: unknown key 'x'") for each key that the schema doesn't know: libvirt ignores those.
+    /// Returns a warning ("FILE:LINE: unknown key 'x'") for each key that the schema doesn't know:
+    /// libvirt ignores those.
     /// Throws for the first value of a wrong type.
     package func check(_ schema: ConfigSchema) throws(VirtError) -> [String] {
         var warnings: [String] = []

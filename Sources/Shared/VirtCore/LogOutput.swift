@@ -27,7 +27,8 @@ package struct LogOutput: Sendable, Equatable {
         }
     }
 
-    /// Parses `log_outputs`: entries "LEVEL:KIND[:DATA]" separated by spaces; of two with one destination the later counts.
+    /// Parses `log_outputs`: entries "LEVEL:KIND[:DATA]" separated by spaces; of two with one destination
+    /// the later counts.
     ///
     /// Errors: VIR_ERR_INVALID_ARG with libvirt's texts.
     package static func parse(_ text: String) throws(VirtError) -> [LogOutput] {

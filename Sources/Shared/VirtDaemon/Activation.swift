@@ -47,7 +47,8 @@ package struct Activation: Sendable {
     /// The sockets that came with the name of a unit ("virtqemud.socket"), or without any name at the unit's path.
     package mutating func claim(unit: String, path: String) -> [DescriptorBox] {
         let isWanted = { (entry: Passed) in
-            entry.name == unit || (entry.name.isEmpty || entry.name == "unknown") && Self.path(of: entry.descriptor) == path
+            entry.name == unit
+                || (entry.name.isEmpty || entry.name == "unknown") && Self.path(of: entry.descriptor) == path
         }
         let claimed = passed.filter(isWanted)
         passed.removeAll(where: isWanted)

@@ -54,7 +54,8 @@ package enum AdminHandlers {
         }
         table.on(AdminProgram.ServerGetClientLimits.self) { arguments, _ in
             try refuseFlags(arguments.flags, "adminServerGetClientLimits")
-            return AdminServerGetClientLimitsRet(params: ClientLimits.parameters(try service.server(arguments.srv.name)))
+            return AdminServerGetClientLimitsRet(
+                params: ClientLimits.parameters(try service.server(arguments.srv.name)))
         }
         table.on(AdminProgram.ServerSetClientLimits.self) { arguments, _ in
             try refuseFlags(arguments.flags, "adminServerSetClientLimits")

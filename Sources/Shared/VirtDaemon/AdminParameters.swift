@@ -117,7 +117,9 @@ enum ClientInfo {
         add("unix_user_id", user.map { .int($0) })
         add("unix_user_name", (identity.userName ?? user.flatMap { HostInfo.userName(UInt32($0)) }).map { .string($0) })
         add("unix_group_id", group.map { .int($0) })
-        add("unix_group_name", (identity.groupName ?? group.flatMap { HostInfo.groupName(UInt32($0)) }).map { .string($0) })
+        add(
+            "unix_group_name",
+            (identity.groupName ?? group.flatMap { HostInfo.groupName(UInt32($0)) }).map { .string($0) })
         add("unix_process_id", identity.processID.flatMap { Int32(exactly: $0) }.map { .int($0) })
         add("sasl_user_name", identity.saslUserName.map { .string($0) })
         add("tls_x509_dname", identity.x509DistinguishedName.map { .string($0) })

@@ -29,7 +29,8 @@ package struct DaemonDescription: Sendable {
     package let makeDriver: @Sendable (DaemonContext) async throws -> any DaemonDriver
 
     package init(
-        name: String, title: String = "libvirt management daemon", socketPrefix: String? = nil, hasReadOnlySocket: Bool = true,
+        name: String, title: String = "libvirt management daemon", socketPrefix: String? = nil,
+        hasReadOnlySocket: Bool = true,
         configKind: ConfigKind = .driver, routes: (@Sendable (DaemonPaths) -> ForwardingRules)? = nil,
         makeDriver: @escaping @Sendable (DaemonContext) async throws -> any DaemonDriver
     ) {

@@ -3,7 +3,8 @@ import VirtCore
 
 private let log = Logger("daemon.idle")
 
-/// Keeps `--timeout` from ending a daemon that is in use: guests that run, log files that are open, locks that are held.
+/// Keeps `--timeout` from ending a daemon that is in use: guests that run, log files that are open, locks that are
+/// held.
 package final class Inhibitor: Sendable {
     private struct State {
         var holds: [String: Int] = [:]

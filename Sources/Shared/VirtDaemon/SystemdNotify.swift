@@ -45,7 +45,8 @@ package struct SystemdNotify: Sendable {
     }
 
     private func isValid(_ name: String) -> Bool {
-        (1...255).contains(name.utf8.count) && name.utf8.allSatisfy { (0x20..<0x7F).contains($0) && $0 != UInt8(ascii: ":") }
+        (1...255).contains(name.utf8.count)
+            && name.utf8.allSatisfy { (0x20..<0x7F).contains($0) && $0 != UInt8(ascii: ":") }
     }
 
     private func send(_ message: String, _ descriptors: [Int32] = []) {

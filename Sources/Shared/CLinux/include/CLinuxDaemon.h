@@ -24,7 +24,7 @@ int clinux_memory_file(const char *name, const void *bytes, size_t length);
 // ---- getopt_long, whose state is global. One parse at a time, begun with clinux_options_begin.
 
 void clinux_options_begin(void);
-// The next option's letter or value, '?' after a message for a wrong one, -1 at the end. *argument: its argument or NULL.
+// The next option's letter or value, '?' after a message for a wrong one, -1 at the end. *argument: its argument, if any.
 int clinux_options_next(int count, char *const *arguments, const char *letters, const struct option *options,
                         const char **argument);
 // The index of the first argument that is no option.
