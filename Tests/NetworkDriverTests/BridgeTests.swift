@@ -20,7 +20,9 @@ struct BridgeTests {
             ])
     }
 
-    @Test("Names that are no device's are refused", arguments: ["", ".", "..", "a/b", "a b", "a\n", "a:1", "0123456789abcdef"])
+    @Test(
+        "Names that are no device's are refused",
+        arguments: ["", ".", "..", "a/b", "a b", "a\n", "a:1", "0123456789abcdef"])
     func names(name: String) {
         #expect(!Link.isValidName(name))
     }

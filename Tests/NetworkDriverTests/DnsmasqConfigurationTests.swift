@@ -79,7 +79,8 @@ struct DnsmasqConfigurationTests {
             <dns><host ip='10.0.0.5'><hostname>h1</hostname><hostname>h2</hostname></host>
             <host ip='10.0.0.6'><hostname>h3</hostname></host></dns>
             <ip address='10.0.0.1' prefix='24'><dhcp><host mac='52:54:00:00:00:05' name='h1' ip='10.0.0.5'/>
-            <host mac='52:54:00:00:00:06' ip='10.0.0.6'><lease expiry='0'/></host><host name='h7' ip='10.0.0.7'/></dhcp></ip>
+            <host mac='52:54:00:00:00:06' ip='10.0.0.6'><lease expiry='0'/></host>
+            <host name='h7' ip='10.0.0.7'/></dhcp></ip>
             <ip family='ipv6' address='fd00::1' prefix='64'><dhcp><host id='0:4:aa' name='h6' ip='fd00::15'/>
             <host name='p' ip='fd00::16'/></dhcp></ip>
             """)

@@ -5,7 +5,8 @@ import VirtModel
 
 @Suite("Firewall rules of networks")
 struct FirewallTests {
-    private let address = "<ip address='10.7.0.1' prefix='24'><dhcp><range start='10.7.0.2' end='10.7.0.9'/></dhcp></ip>"
+    private let address =
+        "<ip address='10.7.0.1' prefix='24'><dhcp><range start='10.7.0.2' end='10.7.0.9'/></dhcp></ip>"
 
     private func lines(_ body: String) throws -> [String] {
         try FirewallRules.rules(for: try network("<bridge name='vb0'/>" + body)).map {
@@ -18,14 +19,22 @@ struct FirewallTests {
         let net = "10.7.0.0/24"
         #expect(
             try lines("<forward mode='nat'/>" + address) == [
-                "ipv4 filter --insert LIBVIRT_INP --in-interface vb0 --protocol tcp --destination-port 67 --jump ACCEPT",
-                "ipv4 filter --insert LIBVIRT_INP --in-interface vb0 --protocol udp --destination-port 67 --jump ACCEPT",
-                "ipv4 filter --insert LIBVIRT_OUT --out-interface vb0 --protocol tcp --destination-port 68 --jump ACCEPT",
-                "ipv4 filter --insert LIBVIRT_OUT --out-interface vb0 --protocol udp --destination-port 68 --jump ACCEPT",
-                "ipv4 filter --insert LIBVIRT_INP --in-interface vb0 --protocol tcp --destination-port 53 --jump ACCEPT",
-                "ipv4 filter --insert LIBVIRT_INP --in-interface vb0 --protocol udp --destination-port 53 --jump ACCEPT",
-                "ipv4 filter --insert LIBVIRT_OUT --out-interface vb0 --protocol tcp --destination-port 53 --jump ACCEPT",
-                "ipv4 filter --insert LIBVIRT_OUT --out-interface vb0 --protocol udp --destination-port 53 --jump ACCEPT",
+                "ipv4 filter --insert LIBVIRT_INP --in-interface vb0 --protocol tcp --destination-port 67 "
+                    + "--jump ACCEPT",
+                "ipv4 filter --insert LIBVIRT_INP --in-interface vb0 --protocol udp --destination-port 67 "
+                    + "--jump ACCEPT",
+                "ipv4 filter --insert LIBVIRT_OUT --out-interface vb0 --protocol tcp --destination-port 68 "
+                    + "--jump ACCEPT",
+                "ipv4 filter --insert LIBVIRT_OUT --out-interface vb0 --protocol udp --destination-port 68 "
+                    + "--jump ACCEPT",
+                "ipv4 filter --insert LIBVIRT_INP --in-interface vb0 --protocol tcp --destination-port 53 "
+                    + "--jump ACCEPT",
+                "ipv4 filter --insert LIBVIRT_INP --in-interface vb0 --protocol udp --destination-port 53 "
+                    + "--jump ACCEPT",
+                "ipv4 filter --insert LIBVIRT_OUT --out-interface vb0 --protocol tcp --destination-port 53 "
+                    + "--jump ACCEPT",
+                "ipv4 filter --insert LIBVIRT_OUT --out-interface vb0 --protocol udp --destination-port 53 "
+                    + "--jump ACCEPT",
                 "ipv4 filter --insert LIBVIRT_FWO --in-interface vb0 --jump REJECT",
                 "ipv4 filter --insert LIBVIRT_FWI --out-interface vb0 --jump REJECT",
                 "ipv4 filter --insert LIBVIRT_FWX --in-interface vb0 --out-interface vb0 --jump ACCEPT",
@@ -59,7 +68,8 @@ struct FirewallTests {
     func route() throws {
         let all = try lines("<forward mode='route' dev='up0'/><ip family='ipv6' address='fd00::1' prefix='64'/>")
         #expect(all.contains(
-            "ipv6 filter --insert LIBVIRT_FWI --destination fd00::/64 --in-interface up0 --out-interface vb0 --jump ACCEPT"))
+            "ipv6 filter --insert LIBVIRT_FWI --destination fd00::/64 --in-interface up0 --out-interface vb0 "
+                + "--jump ACCEPT"))
         #expect(!all.contains { $0.contains(" nat ") || $0.contains(" mangle ") })
         #expect(all.contains { $0.contains("--destination-port 547") })
     }
@@ -89,15 +99,34 @@ struct FirewallTests {
     }
 
     @Test("Only chains and jumps that are missing are made")
-    func chains() {
-        let listing = "-P INPUT ACCEPT\n-N LIBVIRT_INP\n-N LIBVIRT_OUT\n-A INPUT -j LIBVIRT_INP\n"
-        let commands = FirewallChains.missing(in: .filter, listing: listing).map { $0.dropFirst(3).joined(separator: " ") }
+    func chains() throws {
+        let saved = """
+            *filter
+            :INPUT ACCEPT [0:0]
+            :LIBVIRT_INP - [0:0]
+            :LIBVIRT_OUT - [0:0]
+            -A INPUT -j LIBVIRT_INP
+            COMMIT
+            *mangle
+            :LIBVIRT_PRT - [0:0]
+            -A POSTROUTING -j LIBVIRT_PRT
+            COMMIT
+            """
+        let input = try #require(FirewallChains.missing(saved: saved))
         #expect(
-            commands == [
-                "--insert OUTPUT --jump LIBVIRT_OUT", "--new-chain LIBVIRT_FWO", "--insert FORWARD --jump LIBVIRT_FWO",
-                "--new-chain LIBVIRT_FWI", "--insert FORWARD --jump LIBVIRT_FWI", "--new-chain LIBVIRT_FWX",
-                "--insert FORWARD --jump LIBVIRT_FWX",
+            input.split(separator: "\n") == [
+                "*filter", "--insert OUTPUT --jump LIBVIRT_OUT",
+                "--new-chain LIBVIRT_FWO", "--insert FORWARD --jump LIBVIRT_FWO",
+                "--new-chain LIBVIRT_FWI", "--insert FORWARD --jump LIBVIRT_FWI",
+                "--new-chain LIBVIRT_FWX", "--insert FORWARD --jump LIBVIRT_FWX", "COMMIT",
+                "*nat", "--new-chain LIBVIRT_PRT", "--insert POSTROUTING --jump LIBVIRT_PRT", "COMMIT",
             ])
+        let all = FirewallRule.Table.allCases.map { table in
+            let own = FirewallChains.all.filter { $0.table == table }
+            return "*\(table)\n"
+                + own.map { ":\($0.name) - [0:0]\n-A \($0.parent) -j \($0.name)\n" }.joined()
+        }
+        #expect(FirewallChains.missing(saved: all.joined()) == nil)
     }
 
     @Test("nftables get the same rules in their own words, and lose them by their comments")
@@ -105,7 +134,8 @@ struct FirewallTests {
         let rules = try FirewallRules.rules(for: try network("<forward mode='nat'/><bridge name='vb0'/>" + address))
         let texts = rules.compactMap { NftablesRules.insertion($0, comment: "c") }
         #expect(texts.count == 10)
-        #expect(texts[0] == "insert rule ip libvirt_network guest_output iifname \"vb0\" counter reject comment \"c\"\n")
+        #expect(
+            texts[0] == "insert rule ip libvirt_network guest_output iifname \"vb0\" counter reject comment \"c\"\n")
         #expect(
             texts[4] == "insert rule ip libvirt_network guest_input ip daddr 10.7.0.0/24 oifname \"vb0\" "
                 + "ct state established,related counter accept comment \"c\"\n")

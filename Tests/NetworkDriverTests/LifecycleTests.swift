@@ -38,7 +38,8 @@ struct LifecycleTests {
     private static func label(_ action: HostAction) -> String? {
         switch action {
         case .writeFile, .makeDirectory, .removeFile: return nil
-        case .trafficControl(let command): return command.arguments.contains("root") && !command.isOptional ? "trafficControl" : nil
+        case .trafficControl(let command): return command.arguments.contains(
+            "root") && !command.isOptional ? "trafficControl" : nil
         default: return String("\(action)".prefix { $0 != "(" })
         }
     }

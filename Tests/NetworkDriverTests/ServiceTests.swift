@@ -54,7 +54,8 @@ struct ServiceTests {
         let text = definition("<uuid>b1b1b1b1-0000-4000-8000-0000000000a1</uuid><bridge name='vb7'/>")
         _ = try await service.define(text)
         host.prepare { $0.failing = $0.actions.count }
-        #expect(await message { _ = try await service.define(definition("<uuid>b1b1b1b1-0000-4000-8000-0000000000a1</uuid><bridge name='vb8'/>")) } != nil)
+        #expect(await message { _ = try await service.define(definition(
+            "<uuid>b1b1b1b1-0000-4000-8000-0000000000a1</uuid><bridge name='vb8'/>")) } != nil)
         #expect(try service.registry.find("n").persistent?.bridge.name == "vb7")
         host.prepare { $0.failing = $0.actions.count }
         #expect(await message { _ = try await service.define(definition("", name: "new")) } != nil)

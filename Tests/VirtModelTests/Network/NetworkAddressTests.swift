@@ -67,8 +67,14 @@ struct NetworkAddressTests {
         arguments: [
             ("10.0.0.9", "10.0.0.2", "range 10.0.0.9 - 10.0.0.2 is reversed "),
             ("10.0.0.2", "10.9.0.2", "range 10.0.0.2 - 10.9.0.2 is not entirely within network 10.0.0.1/24"),
-            ("10.0.0.0", "10.0.0.2", "start of range 10.0.0.0 - 10.0.0.2 in network 10.0.0.1/24 is the network address"),
-            ("10.0.0.2", "10.0.0.255", "end of range 10.0.0.2 - 10.0.0.255 in network 10.0.0.1/24 is the broadcast address"),
+            (
+                "10.0.0.0", "10.0.0.2",
+                "start of range 10.0.0.0 - 10.0.0.2 in network 10.0.0.1/24 is the network address"
+            ),
+            (
+                "10.0.0.2", "10.0.0.255",
+                "end of range 10.0.0.2 - 10.0.0.255 in network 10.0.0.1/24 is the broadcast address"
+            ),
             ("fd00::1", "fd00::2", "mismatch of address family in range fd00::1 - fd00::2 for network 10.0.0.1"),
         ])
     func badRanges(start: String, end: String, text: String) throws {

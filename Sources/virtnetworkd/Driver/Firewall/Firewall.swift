@@ -80,10 +80,14 @@ actor Firewall {
         return output?.status.isSuccess == true
     }
 
+    private func run(_ layer: FirewallRule.Layer, _ arguments: [String]) async throws {
+        try await Self.run(layer.rawValue, arguments)
+    }
+
     @discardableResult
-    private func run(_ layer: FirewallRule.Layer, _ arguments: [String]) async throws -> String {
-        let program = ChildProcess.find(layer.rawValue) ?? "/usr/sbin/\(layer.rawValue)"
-        let output = try await ChildProcess.run(program, arguments)
+    private static func run(_ name: String, _ arguments: [String], input: String? = nil) async throws -> String {
+        let program = ChildProcess.find(name) ?? "/usr/sbin/\(name)"
+        let output = try await ChildProcess.run(program, arguments, input: input.map { Array($0.utf8) })
         guard output.status.isSuccess else {
             let command = ([program] + arguments).joined(separator: " ")
             throw VirtError(
@@ -97,9 +101,9 @@ actor Firewall {
     private func setUpChains() async {
         for layer in FirewallRule.Layer.allCases where chains[layer] == nil {
             do {
-                for table in FirewallRule.Table.allCases {
-                    let listing = try await run(layer, ["-w", "--table", table.rawValue, "--list-rules"])
-                    for command in FirewallChains.missing(in: table, listing: listing) { try await run(layer, command) }
+                let saved = try await Self.run("\(layer.rawValue)-save", [])
+                if let input = FirewallChains.missing(saved: saved) {
+                    try await Self.run("\(layer.rawValue)-restore", ["-w", "--noflush"], input: input)
                 }
                 chains[layer] = .success(())
             } catch {

@@ -17,17 +17,31 @@ enum FirewallChains {
         ]
         + [FirewallRule.Table.nat, .mangle].map { Chain(table: $0, parent: "POSTROUTING", name: "LIBVIRT_PRT") }
 
-    /// The commands that add what is missing from a table, given what `--list-rules` says about it.
-    static func missing(in table: FirewallRule.Table, listing: String) -> [[String]] {
-        let lines = Set(listing.split(separator: "\n").map { String($0) })
-        var commands: [[String]] = []
-        for chain in all where chain.table == table {
-            let prefix = ["-w", "--table", table.rawValue]
-            if !lines.contains("-N \(chain.name)") { commands.append(prefix + ["--new-chain", chain.name]) }
-            if !lines.contains("-A \(chain.parent) -j \(chain.name)") {
-                commands.append(prefix + ["--insert", chain.parent, "--jump", chain.name])
+    /// The input of iptables-restore that adds what is missing, given what iptables-save says; nil: nothing is.
+    static func missing(saved: String) -> String? {
+        var present: [String: Set<String>] = [:]
+        var table = ""
+        for line in saved.split(separator: "\n") {
+            if line.hasPrefix("*") {
+                table = String(line.dropFirst())
+            } else if line.hasPrefix(":") {
+                present[table, default: []].insert(String(line.split(separator: " ")[0]))
+            } else {
+                present[table, default: []].insert(String(line))
             }
         }
-        return commands
+        let input = FirewallRule.Table.allCases.map { additions($0, present[$0.rawValue] ?? []) }.joined()
+        return input.isEmpty ? nil : input
+    }
+
+    private static func additions(_ table: FirewallRule.Table, _ present: Set<String>) -> String {
+        var lines: [String] = []
+        for chain in all where chain.table == table {
+            if !present.contains(":\(chain.name)") { lines.append("--new-chain \(chain.name)") }
+            if !present.contains("-A \(chain.parent) -j \(chain.name)") {
+                lines.append("--insert \(chain.parent) --jump \(chain.name)")
+            }
+        }
+        return lines.isEmpty ? "" : "*\(table.rawValue)\n\(lines.joined(separator: "\n"))\nCOMMIT\n"
     }
 }

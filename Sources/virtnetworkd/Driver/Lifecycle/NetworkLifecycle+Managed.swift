@@ -93,7 +93,10 @@ extension NetworkLifecycle {
         await attempt(.setOnline(bridge, false))
         if let rules = try? FirewallRules.rules(for: network), !rules.isEmpty { await attempt(.removeRules(rules)) }
         await attempt(.deleteLink(bridge))
-        if let process { await attempt(.awaitEndOfDnsmasq(process)) }
+        guard let process else { return }
+        await attempt(.awaitEndOfDnsmasq(process))
+        // dnsmasq, which is nobody by then, can't remove it.
+        await attempt(.removeFile(paths.dnsmasqFiles(network.name).processID))
     }
 
     // MARK: Running networks
