@@ -29,7 +29,13 @@ extension QEMUDriver {
         InfoHandlers.install(into: &remote, driver: self)
         XMLHandlers.install(into: &remote, driver: self)
         EventHandlers.install(into: &remote, driver: self)
+        StatsHandlers.install(into: &remote, driver: self)
+        ProcessorHandlers.install(into: &remote, driver: self)
+        MetadataHandlers.install(into: &remote, driver: self)
+        TuningHandlers.install(into: &remote, driver: self)
+        StreamHandlers.install(into: &remote, driver: self)
         var qemu = HandlerTable(QemuProgram.description)
+        MonitorHandlers.install(into: &qemu, driver: self)
         EventHandlers.installMonitor(into: &qemu, driver: self)
         return [remote, qemu]
     }

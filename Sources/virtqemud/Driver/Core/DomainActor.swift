@@ -33,8 +33,6 @@ actor DomainActor {
     /// The monitor said its last word.
     var monitorEnded = false
     var monitorEndWaiters: [CheckedContinuation<Void, Never>] = []
-    /// Who waits for QEMU to give up a device, by alias.
-    var deviceRemovals: [String: CheckedContinuation<Void, Never>] = [:]
     /// A save of the status file is on its way.
     var isSaveScheduled = false
     /// Counts guests, so that what comes late from one does not touch the next.
@@ -80,8 +78,8 @@ actor DomainActor {
 
     /// Runs `body` when no other job changes the domain. Waits at most 30 seconds for its turn (error 68).
     func withJob<T: Sendable>(
-        _ kind: JobKind, _ api: String, client: UInt64? = nil, _ body: () async throws -> sending T
-    ) async throws -> sending T {
+        _ kind: JobKind, _ api: String, client: UInt64? = nil, _ body: () async throws -> T
+    ) async throws -> T {
         try await beginJob(kind, api, client: client)
         defer { endJob() }
         guard !isRemoved else { throw removedError }
@@ -93,7 +91,7 @@ actor DomainActor {
         if jobs.tryBegin(kind, api, client: client) { return }
         let ticket = jobs.newTicket()
         try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
                 if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
                 let timer = loop.schedule(after: JobQueue.timeout, name: "job") { [weak self] in
                     self?.assumeIsolated { $0.jobs.abandon(ticket, $0.jobs.timeoutError) }

@@ -1,4 +1,4 @@
-package import VirtDaemon
+import VirtDaemon
 
 /// Where the driver keeps its files: libvirt's places, under the daemon's root.
 struct DriverPaths: Sendable {

@@ -132,7 +132,7 @@ enum SchemaValidation {
             "xmllint", ["--noout", "--nonet", "--relaxng", path, "-"], input: Array(xml.utf8), timeout: .seconds(20))
         guard !output.status.isSuccess else { return }
         let lines = String(decoding: output.stderr, as: UTF8.self).split(separator: "\n").compactMap { line -> String? in
-            guard let range = line.range(of: "validity error : ") else { return nil }
+            guard let range = line.firstRange(of: "validity error : ") else { return nil }
             return String(line[range.upperBound...])
         }
         let text = lines.joined(separator: "\n")

@@ -1,12 +1,11 @@
 import Glibc
 import VirtCore
-package import VirtDaemon
+import VirtDaemon
 import VirtModel
 import VirtOS
-package import VirtRPC
 import VirtWire
 
-extension QEMUDriver: DaemonDriver {
+extension QEMUDriver {
     /// Finds guests that run, reads definitions, and starts what is to be started with the host.
     package func start() async throws {
         try await makeDirectories()

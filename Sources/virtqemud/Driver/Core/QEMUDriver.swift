@@ -2,14 +2,15 @@ import Glibc
 import QEMUCommand
 import Synchronization
 import VirtCore
-import VirtDaemon
+package import VirtDaemon
 import VirtModel
 import VirtOS
 import VirtRPC
 import VirtWire
+import VirtXML
 
 /// The QEMU driver: all domains of the host, and what they share.
-package final class QEMUDriver: Sendable {
+package final class QEMUDriver: DaemonDriver {
     let context: DaemonContext
     let loops: EventLoopGroup
     let paths: DriverPaths
@@ -27,7 +28,7 @@ package final class QEMUDriver: Sendable {
     private let hooks: HookRunner
     private let stateLock = Mutex<StateLock?>(nil)
     private let lastID = Atomic<Int32>(0)
-    private let consoles = Mutex(Set<String>())
+    let consoles = ConsoleSessions()
 
     static let log = Logger("qemu.driver")
 
@@ -96,13 +97,6 @@ package final class QEMUDriver: Sendable {
         guard configuration.dynamicOwnership else { return }
         for file in files.reversed() { owner.giveBack(file.path, recall: file.remembered) }
     }
-
-    // MARK: Consoles
-
-    /// Takes a console for one stream; `force` is for the caller to end the stream that has it.
-    func lockConsole(_ key: String) -> Bool { consoles.withLock { $0.insert(key).inserted } }
-
-    func unlockConsole(_ key: String) { consoles.withLock { _ = $0.remove(key) } }
 }
 
 /// The locked file that says who drives the guests of a state directory.

@@ -41,10 +41,9 @@ extension DomainActor {
     private func deviceDeleted(_ data: JSONValue) {
         guard let alias = data["device"]?.string else { return }
         runtime?.devices.removeAll { $0 == alias }
-        deviceRemovals[alias]?.resume()
-        deviceRemovals[alias] = nil
-        let guest = generation
-        Task { await self.finishRemoval(alias, of: guest) }
+        publish()
+        emit(.deviceRemoved(alias: alias))
+        scheduleSave()
     }
 
     private func trayMoved(_ data: JSONValue) {

@@ -2,6 +2,8 @@ import Glibc
 import QEMUMonitor
 import VirtCore
 import VirtModel
+import VirtOS
+import VirtRPC
 import VirtWire
 
 /// QEMU's events: what they do to the domain's state, and which domain events they become. On the domain's loop, in order.

@@ -1,5 +1,6 @@
 import VirtCore
 import VirtModel
+import VirtOS
 import VirtRPC
 import VirtWire
 
@@ -51,7 +52,7 @@ enum InfoHandlers {
         }
         if runtime.monitor == nil { return .init(state: 3, details: 2, stateTime: 0) }
         guard let job = domain.job else { return .init(state: 0, details: 0, stateTime: 0) }
-        let age = UInt64(max(0, (.now() - job.since).wholeMilliseconds))
+        let age = UInt64(max(0, (MonotonicTime.now() - job.since).wholeMilliseconds))
         return .init(state: 1, details: 0, stateTime: age)
     }
 

@@ -18,7 +18,8 @@ enum XMLHandlers {
         try flags.checkFlags(15, "qemuDomainGetXMLDesc")
         return try domain.text(flags) {
             let isInactive = flags & 2 != 0
-            let definition = isInactive ? domain.config ?? (try domain.current()) : try domain.current()
+            let current = try domain.current()
+            let definition = isInactive ? domain.config ?? current : current
             var mapping: MappingFlags = []
             if flags & 1 != 0 { mapping.insert(.secure) }
             if isInactive || !domain.isActive { mapping.insert(.inactive) }

@@ -1,4 +1,5 @@
 import Glibc
+import QEMUCommand
 import VirtCore
 import VirtModel
 import VirtOS
@@ -13,18 +14,14 @@ extension DomainActor {
         }
         let configuration = driver.configuration
         let disks = plan.domain.devices.disks
-        let highest = runtime?.nodeIndex ?? 0
-        let (found, next) = try await BlockingPool.shared.run {
-            var number = highest
-            let disks = try disks.map { disk in
+        plan.domain.devices.disks = try await BlockingPool.shared.run {
+            try disks.map { disk in
                 var disk = disk
-                try disk.followChain(configuration, &number)
+                try disk.followChain(configuration)
                 return disk
             }
-            return (disks, number)
         }
-        plan.domain.devices.disks = found
-        runtime?.nodeIndex = next
+        runtime?.nodeIndex = plan.domain.assignNodeIndexes()
         live = plan.domain
     }
 
@@ -46,14 +43,14 @@ extension DomainActor {
 extension Disk {
     /// Checks that the images are there and fills in those below the top one, as far as the definition leaves them open.
     /// Blocks.
-    mutating func followChain(_ configuration: DriverConfiguration, _ number: inout UInt32) throws(VirtError) {
+    mutating func followChain(_ configuration: DriverConfiguration) throws(VirtError) {
         guard !source.isEmpty, let path = source.hostPath else { return }
         guard try checkAccess(path, configuration) else { return }
         guard backingStore == nil, driver?.type == "qcow2" else {
             if backingStore == nil { backingStore = BackingStore() }
             return
         }
-        backingStore = try Self.below(path, depth: 0, &number)
+        backingStore = try Self.below(path, depth: 0)
     }
 
     /// False: the image is missing and its policy says that the drive is then empty.
@@ -72,7 +69,7 @@ extension Disk {
     }
 
     /// The images below a qcow2 image; an empty store ends the chain.
-    private static func below(_ path: String, depth: Int, _ number: inout UInt32) throws(VirtError) -> BackingStore {
+    private static func below(_ path: String, depth: Int) throws(VirtError) -> BackingStore {
         var store = BackingStore()
         let header = try ImageHeader.read(path)
         guard let name = header.backing else { return store }
@@ -95,14 +92,12 @@ extension Disk {
         var source = DiskSource()
         source.type = status.st_mode & S_IFMT == S_IFBLK ? .block : .file
         if source.type == .block { source.dev = next } else { source.file = next }
-        number += 1
-        source.index = number
         store.source = source
         var kind = DiskFormat()
         kind.type = format
         store.format = kind
         if format == "qcow2" {
-            store.backingStore = try below(next, depth: depth + 1, &number)
+            store.backingStore = try below(next, depth: depth + 1)
         } else {
             store.backingStore = BackingStore()
         }

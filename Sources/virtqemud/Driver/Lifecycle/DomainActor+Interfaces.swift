@@ -1,3 +1,4 @@
+import QEMUCommand
 import VirtCore
 import VirtModel
 import VirtOS

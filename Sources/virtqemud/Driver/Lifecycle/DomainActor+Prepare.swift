@@ -68,7 +68,6 @@ extension DomainActor {
     /// Aliases, node names, ports of displays, paths of sockets, labels.
     func assignDevices(_ plan: inout StartPlan) async throws {
         plan.domain.assignAliases()
-        runtime?.nodeIndex = plan.domain.assignNodeIndexes()
         plan.domain.setChannelPaths(plan.environment.channelDirectory)
         plan.domain.resetChannelStates()
         try assignDisplayPorts(&plan)

@@ -86,7 +86,6 @@ extension DomainActor {
         self.runtime?.stopReason = reason
         await runtime.monitor?.close()
         await endProcess(runtime)
-        releaseRemovalWaiters()
         await appendLog("shutting down, reason=\(state.reasonName)")
         await driver.runHook(live, "stopped", "end")
         await release(runtime, live)

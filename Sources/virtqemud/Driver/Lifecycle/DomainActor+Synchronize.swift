@@ -139,7 +139,7 @@ extension DomainActor {
         live?.setTerminals(terminals, open: open)
     }
 
-    private func adoptProcessors(hotpluggable: JSONValue, running: JSONValue) {
+    func adoptProcessors(hotpluggable: JSONValue, running: JSONValue) {
         let maximum = Int(clamping: live?.vcpu.maximum ?? 0)
         var list = Array(repeating: GuestRuntime.VCPU(thread: nil, isOnline: false), count: maximum)
         for entry in running.array ?? [] {
@@ -153,7 +153,7 @@ extension DomainActor {
         runtime?.vcpus = list
     }
 
-    private func adoptIOThreads(_ answer: JSONValue) {
+    func adoptIOThreads(_ answer: JSONValue) {
         runtime?.ioThreads = (answer.array ?? []).compactMap { entry in
             guard let name = entry["id"]?.string, name.hasPrefix("iothread"), let id = UInt32(name.dropFirst(8)),
                 let thread: Int32 = entry["thread-id"]?.integer()

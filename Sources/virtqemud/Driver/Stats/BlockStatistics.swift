@@ -1,0 +1,97 @@
+import Glibc
+import QEMUMonitor
+import VirtModel
+
+/// What QEMU counts for one drive.
+struct BlockStatistics: Sendable, Equatable {
+    var readRequests: Int64 = 0
+    var readBytes: Int64 = 0
+    /// Nanoseconds.
+    var readTime: Int64 = 0
+    var writeRequests: Int64 = 0
+    var writeBytes: Int64 = 0
+    var writeTime: Int64 = 0
+    var flushRequests: Int64 = 0
+    var flushTime: Int64 = 0
+    /// The highest byte that was written: what a thin image takes.
+    var highestOffset: UInt64 = 0
+
+    /// Reads one entry of `query-blockstats`.
+    init(_ entry: JSONValue) {
+        let stats = entry["stats"] ?? .null
+        func number(_ name: String) -> Int64 { stats[name]?.int ?? 0 }
+        readRequests = number("rd_operations")
+        readBytes = number("rd_bytes")
+        readTime = number("rd_total_time_ns")
+        writeRequests = number("wr_operations")
+        writeBytes = number("wr_bytes")
+        writeTime = number("wr_total_time_ns")
+        flushRequests = number("flush_operations")
+        flushTime = number("flush_total_time_ns")
+        highestOffset = (entry["parent"]?["stats"] ?? stats)["wr_highest_offset"]?.integer() ?? 0
+    }
+
+    init() {}
+
+    /// The drives' statistics by alias.
+    static func byAlias(_ answer: JSONValue) -> [String: BlockStatistics] {
+        var result: [String: BlockStatistics] = [:]
+        for entry in answer.array ?? [] {
+            guard let place = entry["qdev"]?.string else { continue }
+            result[alias(place)] = BlockStatistics(entry)
+        }
+        return result
+    }
+
+    /// "virtio-disk0" of "/machine/peripheral/virtio-disk0/virtio-backend".
+    static func alias(_ place: String) -> String {
+        let parts = place.split(separator: "/")
+        return parts.count > 2 && parts[1] == "peripheral" ? String(parts[2]) : place
+    }
+}
+
+/// How large an image is, as QEMU or the file system tells.
+struct ImageSize: Sendable, Equatable {
+    /// What the guest sees.
+    var capacity: UInt64 = 0
+    /// What the file system gave it.
+    var physical: UInt64 = 0
+    var highestOffset: UInt64 = 0
+
+    /// The images of `query-named-block-nodes` by node name.
+    static func byNode(_ answer: JSONValue) -> [String: ImageSize] {
+        var result: [String: ImageSize] = [:]
+        for entry in answer.array ?? [] {
+            guard let name = entry["node-name"]?.string else { continue }
+            let image = entry["image"] ?? .null
+            result[name] = ImageSize(
+                capacity: image["virtual-size"]?.integer() ?? 0, physical: image["actual-size"]?.integer() ?? 0)
+        }
+        return result
+    }
+}
+
+/// The sizes of an image that no QEMU has open: from the file system and its header. Blocks.
+struct FileSizes: Sendable, Equatable {
+    var capacity: UInt64
+    var allocation: UInt64
+    var physical: UInt64
+
+    static func read(_ path: String, format: String?) -> FileSizes? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        let isBlock = status.st_mode & S_IFMT == S_IFBLK
+        let size = isBlock ? deviceSize(path) : UInt64(clamping: status.st_size)
+        let allocation = isBlock ? size : UInt64(clamping: status.st_blocks).multipliedReportingOverflow(by: 512).partialValue
+        var capacity = size
+        if format != "raw", let header = try? ImageHeader.read(path), let stated = header.capacity { capacity = stated }
+        return FileSizes(capacity: capacity, allocation: allocation, physical: size)
+    }
+
+    private static func deviceSize(_ path: String) -> UInt64 {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return 0 }
+        defer { close(descriptor) }
+        return UInt64(clamping: lseek(descriptor, 0, SEEK_END))
+    }
+}

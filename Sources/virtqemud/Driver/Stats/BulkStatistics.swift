@@ -1,0 +1,186 @@
+import QEMUMonitor
+import VirtCore
+import VirtModel
+import VirtOS
+import VirtWire
+
+/// virConnectGetAllDomainStats: the numbers of many domains, in groups. A guest that does not answer in time is shown
+/// without the numbers that only it has; it never delays the others.
+enum BulkStatistics {
+    /// The groups, virDomainStatsTypes.
+    struct Groups: OptionSet, Sendable {
+        let rawValue: UInt32
+        static let state = Groups(rawValue: 1)
+        static let cpu = Groups(rawValue: 2)
+        static let balloon = Groups(rawValue: 4)
+        static let vcpu = Groups(rawValue: 8)
+        static let interface = Groups(rawValue: 16)
+        static let block = Groups(rawValue: 32)
+        static let perf = Groups(rawValue: 64)
+        static let iothread = Groups(rawValue: 128)
+        static let memory = Groups(rawValue: 256)
+        static let dirtyRate = Groups(rawValue: 512)
+        static let vm = Groups(rawValue: 1024)
+        static let all = Groups(rawValue: 0x7FF)
+    }
+
+    /// Flags besides those of lists.
+    static let noWait: UInt32 = 1 << 29
+    static let backing: UInt32 = 1 << 30
+    static let enforce: UInt32 = 1 << 31
+
+    /// Answers of one guest's QEMU; null where there is none.
+    struct Answers: Sendable {
+        var balloon = JSONValue.null
+        var memory = JSONValue.null
+        var blocks = JSONValue.null
+        var nodes = JSONValue.null
+        var threads = JSONValue.null
+        var dirtyRate = JSONValue.null
+    }
+
+    static func gather(
+        _ driver: QEMUDriver, _ arguments: RemoteConnectGetAllDomainStatsArgs
+    ) async throws -> [RemoteDomainStatsRecord] {
+        let listFlags = arguments.flags & 0xFF
+        try arguments.flags.checkFlags(0xFF | noWait | backing | enforce, "qemuConnectGetAllDomainStats")
+        let unknown = arguments.stats & ~Groups.all.rawValue
+        if unknown != 0, arguments.flags & enforce != 0 {
+            throw VirtError(
+                .argumentUnsupported, .qemu,
+                "Stats types bits 0x\(String(unknown, radix: 16)) are not supported by this daemon or QEMU")
+        }
+        let groups = arguments.stats == 0 ? Groups.all : Groups(rawValue: arguments.stats)
+        let domains: [DomainSnapshot]
+        if arguments.doms.isEmpty {
+            let filter = DomainFilter(listFlags)
+            domains = driver.registry.all.filter(filter.matches)
+        } else {
+            domains = arguments.doms.compactMap { try? driver.registry.snapshot($0) }
+        }
+        return await records(domains, groups, arguments.flags)
+    }
+
+    private static func records(
+        _ domains: [DomainSnapshot], _ groups: Groups, _ flags: UInt32
+    ) async -> [RemoteDomainStatsRecord] {
+        let sizes = groups.contains(.block) ? await inactiveSizes(domains) : [:]
+        let answers = await ask(domains.filter(\.isActive), groups)
+        return domains.map { domain in
+            RemoteDomainStatsRecord(
+                dom: domain.handle,
+                params: domain.isActive
+                    ? live(domain, groups, flags, answers[domain.uuid] ?? Answers())
+                    : inactive(domain, groups, sizes[domain.uuid]))
+        }
+    }
+
+    // MARK: Domains without a guest
+
+    /// Sizes of the images of domains that don't run, looked up together away from the loop.
+    private static func inactiveSizes(_ domains: [DomainSnapshot]) async -> [UUID: [FileSizes?]] {
+        let wanted = domains.filter { !$0.isActive && $0.config?.devices.disks.isEmpty == false }
+        guard !wanted.isEmpty else { return [:] }
+        let sizes = try? await BlockingPool.shared.run {
+            var result: [UUID: [FileSizes?]] = [:]
+            for domain in wanted {
+                result[domain.uuid] = domain.config?.devices.disks.map { disk in
+                    disk.source.localPath.flatMap { FileSizes.read($0, format: disk.driver?.type) }
+                }
+            }
+            return result
+        }
+        return sizes ?? [:]
+    }
+
+    private static func inactive(
+        _ domain: DomainSnapshot, _ groups: Groups, _ sizes: [FileSizes?]?
+    ) -> [TypedParameter] {
+        var list = domain.statistics(groups.rawValue) { constant(domain, groups) }
+        guard groups.contains(.block), let disks = domain.config?.devices.disks else { return list }
+        list.append(TypedParameter("block.count", .uint(UInt32(clamping: disks.count))))
+        for (index, disk) in disks.enumerated() {
+            let prefix = "block.\(index)."
+            list.append(TypedParameter(prefix + "name", .string(disk.target.dev ?? "")))
+            if let path = disk.source.path { list.append(TypedParameter(prefix + "path", .string(path))) }
+            guard let sizes, sizes.indices.contains(index), let size = sizes[index] else { continue }
+            list.append(TypedParameter(prefix + "allocation", .ullong(size.allocation)))
+            list.append(TypedParameter(prefix + "capacity", .ullong(size.capacity)))
+            list.append(TypedParameter(prefix + "physical", .ullong(size.physical)))
+        }
+        return list
+    }
+
+    /// What can't change as long as the snapshot is the latest.
+    private static func constant(_ domain: DomainSnapshot, _ groups: Groups) -> [TypedParameter] {
+        var list: [TypedParameter] = []
+        if groups.contains(.state) {
+            list.append(TypedParameter("state.state", .int(domain.state.kind.rawValue)))
+            list.append(TypedParameter("state.reason", .int(domain.state.reason)))
+        }
+        guard let definition = try? domain.current() else { return list }
+        if groups.contains(.balloon) {
+            list.append(TypedParameter("balloon.current", .ullong(definition.currentMemoryKibibytes)))
+            list.append(TypedParameter("balloon.maximum", .ullong(definition.maximumMemoryKibibytes)))
+        }
+        if groups.contains(.vcpu) {
+            list.append(TypedParameter("vcpu.current", .uint(definition.onlineVCPUs)))
+            list.append(TypedParameter("vcpu.maximum", .uint(definition.vcpu.maximum)))
+        }
+        return list
+    }
+
+    // MARK: Guests
+
+    private static func ask(_ domains: [DomainSnapshot], _ groups: Groups) async -> [UUID: Answers] {
+        await withTaskGroup(of: (UUID, Answers)?.self) { group in
+            for domain in domains {
+                guard let monitor = domain.runtime?.monitor else { continue }
+                let balloon = domain.live?.balloonPath
+                let uuid = domain.uuid
+                group.addTask { await ask(monitor, balloon, groups).map { (uuid, $0) } }
+            }
+            var result: [UUID: Answers] = [:]
+            for await answer in group {
+                if let answer { result[answer.0] = answer.1 }
+            }
+            return result
+        }
+    }
+
+    private static func ask(_ monitor: QEMUMonitor, _ balloon: String?, _ groups: Groups) async -> Answers? {
+        let questions = Self.questions(balloon, groups)
+        guard !questions.isEmpty else { return Answers() }
+        let outcomes = try? await monitor.executeAll(questions.map(\.command), timeout: MonitorTimeout.statistics)
+        guard let outcomes, outcomes.count == questions.count else { return nil }
+        var answers = Answers()
+        for (outcome, question) in zip(outcomes, questions) {
+            if case .success(let value) = outcome { question.store(&answers, value) }
+        }
+        return answers
+    }
+
+    /// What is asked, and where the answer goes.
+    private struct Question {
+        let command: QMPCommand
+        let store: (inout Answers, JSONValue) -> Void
+    }
+
+    private static func questions(_ balloon: String?, _ groups: Groups) -> [Question] {
+        var list: [Question] = []
+        func add(_ name: String, _ arguments: JSONValue? = nil, _ store: @escaping (inout Answers, JSONValue) -> Void) {
+            list.append(Question(command: QMPCommand(name, arguments), store: store))
+        }
+        if groups.contains(.balloon), let balloon {
+            add("query-balloon") { $0.balloon = $1 }
+            add("qom-get", ["path": .string(balloon), "property": "guest-stats"]) { $0.memory = $1 }
+        }
+        if groups.contains(.block) {
+            add("query-blockstats") { $0.blocks = $1 }
+            add("query-named-block-nodes", ["flat": true]) { $0.nodes = $1 }
+        }
+        if groups.contains(.iothread) { add("query-iothreads") { $0.threads = $1 } }
+        if groups.contains(.dirtyRate) { add("query-dirty-rate") { $0.dirtyRate = $1 } }
+        return list
+    }
+}
