@@ -20,6 +20,8 @@ package struct CPUTuning: Equatable, Sendable, XMLMappable {
     package var emulatorScheduler: EmulatorScheduler?
     package var vcpuSchedulers: [VCPUScheduler] = []
     package var iothreadSchedulers: [IOThreadScheduler] = []
+    package var cacheTunes: [CacheTune] = []
+    package var memoryTunes: [MemoryTune] = []
 
     package init() {}
 
@@ -39,11 +41,14 @@ package struct CPUTuning: Equatable, Sendable, XMLMappable {
         try x.element("emulatorsched", &emulatorScheduler)
         try x.elements("vcpusched", &vcpuSchedulers)
         try x.elements("iothreadsched", &iothreadSchedulers)
+        try x.elements("cachetune", &cacheTunes)
+        try x.elements("memorytune", &memoryTunes)
         if x.isReading { try tidy() }
     }
 
     /// libvirt keeps pins and schedulers per thread, in the threads' order, and prints them one by one.
     private mutating func tidy() throws {
+        try checkGroups()
         vcpuPins.sort { $0.vcpu < $1.vcpu }
         iothreadPins.sort { $0.iothread < $1.iothread }
         vcpuSchedulers = vcpuSchedulers.flatMap { $0.split() }.sorted { $0.first < $1.first }
@@ -51,6 +56,17 @@ package struct CPUTuning: Equatable, Sendable, XMLMappable {
             throw VirtError(.xmlDetail, .domain, "'vcpusched' attributes 'vcpus' must not overlap")
         }
         iothreadSchedulers = iothreadSchedulers.flatMap { $0.split() }.sorted { $0.first < $1.first }
+    }
+
+    /// The CPUs of two groups are the same or others altogether.
+    private func checkGroups() throws {
+        let groups = cacheTunes.map(\.vcpus) + memoryTunes.map(\.vcpus)
+        for (index, group) in groups.enumerated() {
+            let isPartial = groups[..<index].contains { other in
+                other != group && other.members.contains { group.contains($0) }
+            }
+            if isPartial { throw VirtError.malformed("Overlapping vcpus in resctrls", .none) }
+        }
     }
 
     package struct VCPUPin: Equatable, Sendable, XMLMappable {
@@ -153,7 +169,11 @@ package struct NUMATuning: Equatable, Sendable, XMLMappable {
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         try x.group("memory") { x in
             try x.attribute("mode", &mode)
-            try x.attribute("nodeset", &nodeset, invalid: nil)
+            let invalid = InvalidValue(.configUnsupported, "Invalid value of 'nodeset':", domain: .none, quoted: false)
+            try x.attribute("nodeset", &nodeset, invalid: invalid)
+            if x.isReading, nodeset?.isEmpty == true {
+                throw VirtError.unsupported("Invalid value of 'nodeset': \(x.node?.attribute("nodeset") ?? "")", .none)
+            }
             try x.attribute("placement", &placement)
             if x.isReading { fillIn() }
         }
@@ -180,14 +200,5 @@ package struct NUMATuning: Equatable, Sendable, XMLMappable {
             try x.attribute("mode", &mode)
             try x.required("nodeset", &nodeset)
         }
-    }
-}
-
-extension ElementMapper {
-    /// A set of CPUs or nodes, for which libvirt has an error of its own.
-    fileprivate mutating func attribute(
-        _ name: StaticString, _ value: inout BitSet?, invalid: InvalidValue?
-    ) throws(VirtError) {
-        try attribute(name, &value, .plain, invalid: InvalidValue(.invalidArg, "Failed to parse bitmap"))
     }
 }

@@ -50,8 +50,7 @@ package struct Domain: Equatable, Sendable, XMLMappable {
     package var securityLabels: [SecurityLabel] = []
     package var qemu = QEMUNamespace()
     package var keyWrap: [KeyWrapCipher] = []
-    /// Kept as it came; only hosts with such CPUs use it.
-    package var launchSecurity: XMLFragment?
+    package var launchSecurity: LaunchSecurity?
 
     package init() {}
 
@@ -80,7 +79,7 @@ package struct Domain: Equatable, Sendable, XMLMappable {
         try x.elements("seclabel", &securityLabels)
         try qemu.map(&x)
         try x.group("keywrap") { try $0.elements("cipher", &keyWrap) }
-        x.fragment("launchSecurity", &launchSecurity, level: 1)
+        try x.element("launchSecurity", &launchSecurity)
     }
 
     private mutating func mapIdentity<M: ElementMapper>(_ x: inout M) throws {

@@ -111,7 +111,9 @@ extension Disk.Target {
     /// The number in a disk's name: vda 0, vdz 25, vdaa 26. Nil for names of another form.
     package static func index(of name: String) -> UInt32? {
         guard let prefix = ["fd", "hd", "vd", "sd", "xvd", "ubd"].first(where: { name.hasPrefix($0) }) else { return nil }
-        let letters = name.dropFirst(prefix.count).utf8
+        var letters = name.dropFirst(prefix.count).utf8
+        // A partition's number does not count.
+        while let last = letters.last, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(last) { letters.removeLast() }
         guard (1...6).contains(letters.count) else { return nil }
         var number: UInt32 = 0
         for (position, letter) in letters.enumerated() {

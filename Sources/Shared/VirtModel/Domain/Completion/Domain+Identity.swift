@@ -12,6 +12,9 @@ extension Domain {
         if onPoweroff == nil { onPoweroff = .destroy }
         if onReboot == nil { onReboot = .restart }
         if onCrash == nil { onCrash = .destroy }
+        if !numaTuning.nodes.isEmpty, cpu?.numa?.cells.isEmpty ?? true {
+            throw VirtError.malformed("Element 'memnode' is invalid without any guest NUMA cells", .none)
+        }
         completePlacement()
         try completeIOThreads()
         for index in devices.interfaces.indices where devices.interfaces[index].mac == nil {

@@ -67,6 +67,8 @@ package struct DomainCompletionContext: Sendable {
     package var channelTargetDirectory = "/var/lib/libvirt/qemu/channel"
     /// The security model that guests are labelled with: `selinux`, `apparmor`, or `none`.
     package var securityModel = "none"
+    /// The versions of TPMs that swtpm emulates here.
+    package var tpmVersions: Set<TPM.Version> = []
     /// `spice_tls` of qemu.conf.
     package var spiceTLS = false
     /// Whether a guest's sound may go to the host's devices (`vnc_allow_host_audio`, `nographics_allow_host_audio`).
@@ -97,7 +99,7 @@ extension DomainCompletionContext.Emulator {
 
     /// The machine type that a guest gets that names none.
     package func preferredMachine(for type: Domain.Kind) -> DomainCompletionContext.Machine? {
-        guard virtTypes.contains(type) else { return nil }
+        if type == .kvm, !virtTypes.contains(type) { return nil }
         return machines.first(where: \.isDefault) ?? machines.first
     }
 

@@ -1,0 +1,78 @@
+import VirtCore
+import VirtXML
+
+extension DomainValidation {
+    func checkMemory() throws {
+        let nodes = domain.cpu?.numa?.cells ?? []
+        let isHotplug = domain.maximumMemory != nil
+        if isHotplug, nodes.isEmpty, !machine.isPPC64 {
+            throw VirtError.unsupported(
+                "At least one numa node has to be configured when enabling memory hotplug", .qemu)
+        }
+        if !isHotplug, devices.memories.contains(where: { $0.model != .sgxEPC }) {
+            throw VirtError.unsupported(
+                "cannot use/hotplug a memory device when domain 'maxMemory' is not defined", .qemu)
+        }
+        try checkHugePages(nodes.count)
+    }
+
+    private func checkHugePages(_ nodes: Int) throws {
+        var general: UInt64?
+        for page in domain.memoryBacking.pages {
+            guard let set = page.nodeset else {
+                if let general {
+                    throw VirtError(
+                        .xmlDetail, .domain, "two master hugepages detected: \(general) and \(page.size)")
+                }
+                general = page.size
+                continue
+            }
+            if let missing = set.members.first(where: { $0 >= UInt32(clamping: max(nodes, 1)) }) {
+                throw VirtError(.xmlDetail, .qemu, "hugepages: node \(missing) not found")
+            }
+        }
+    }
+
+    func checkNUMA() throws {
+        let tuning = domain.numaTuning
+        if tuning.placement == .static, tuning.nodeset == nil {
+            throw VirtError.unsupported("nodeset for NUMA memory tuning must be set if 'placement' is 'static'")
+        }
+        if tuning.placement == .auto, !tuning.nodes.isEmpty {
+            throw VirtError.unsupported("Per-node binding is not compatible with automatic NUMA placement.")
+        }
+        for node in tuning.nodes where (node.mode == .restrictive) != (tuning.mode == .restrictive) {
+            guard tuning.mode == .restrictive || node.mode == .restrictive else { continue }
+            throw VirtError.malformed(
+                tuning.mode == .restrictive
+                    ? "'restrictive' mode is required in memnode element when mode is 'restrictive' in memory element"
+                    : "'restrictive' mode is not allowed in memnode element unless mode is 'restrictive' in memory element",
+                .none)
+        }
+    }
+
+    func checkThreads() throws {
+        let known = Set(domain.iothreadIDs.map(\.id))
+        for id in domain.cpuTuning.iothreadSchedulers.flatMap(\.iothreads.members) where !known.contains(id) {
+            throw VirtError.unsupported("Cannot find 'iothread' : \(id)")
+        }
+        for pin in domain.cpuTuning.iothreadPins where !known.contains(pin.iothread) {
+            throw VirtError.malformed("Cannot find iothread id='\(pin.iothread)' from iothreadpin")
+        }
+        if let threads = domain.cpu?.topology, machine.isPSeries, threads.threads > 1 {
+            guard domain.vcpu.maximum % threads.threads == 0 else {
+                throw VirtError.unsupported(
+                    "vCPUs count must be a multiple of the vCPU hotplug granularity (\(threads.threads))", .qemu)
+            }
+        }
+        if let current = domain.vcpu.current, machine.isPSeries, let threads = domain.cpu?.topology?.threads, threads > 1,
+            current % threads != 0
+        {
+            throw VirtError.unsupported(
+                "vCPUs count must be a multiple of the vCPU hotplug granularity (\(threads))", .qemu)
+        }
+        if !domain.cpuTuning.cacheTunes.isEmpty || !domain.cpuTuning.memoryTunes.isEmpty, domain.type != .kvm {
+            throw VirtError.unsupported("cachetune is only supported for KVM domains", .qemu)
+        }
+    }
+}
