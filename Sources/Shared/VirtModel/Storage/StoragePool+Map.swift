@@ -6,8 +6,8 @@ extension StoragePool: XMLMappable {
         x.namespace("fs", "http://libvirt.org/schemas/storagepool/fs/1.0", used: !mountOptions.isEmpty)
         try x.required("type", &type)
         try mapIdentity(&x)
-        try mapFeatures(&x)
         try mapSizes(&x)
+        try mapFeatures(&x)
         try mapSource(&x)
         if x.isReading || type.hasTarget { try mapTarget(&x) }
         try mapRefresh(&x)

@@ -18,8 +18,7 @@ struct DirectoryBackend: StorageBackend {
 
     func build(_ pool: StoragePool, flags: UInt32) async throws {
         let overwriting = StorageFlag.buildOverwrite | StorageFlag.buildNoOverwrite
-        let allowed = mount == .device ? overwriting : 0
-        try StorageFlag.check(flags, allowed: allowed, "virStorageBackendFileSystemBuild")
+        try StorageFlag.check(flags, allowed: overwriting, "virStorageBackendFileSystemBuild")
         if flags & overwriting == overwriting {
             throw VirtError(
                 .invalidArg, .storage,

@@ -68,7 +68,7 @@ enum WipeAlgorithm: UInt32, Sendable {
 /// Flags of the calls, as far as backends look at them.
 enum StorageFlag {
     static let buildNoOverwrite: UInt32 = 4
-    static let buildOverwrite: UInt32 = 2
+    static let buildOverwrite: UInt32 = 8
     static let createPreallocateMetadata: UInt32 = 1
     static let createReflink: UInt32 = 2
     static let resizeAllocate: UInt32 = 1

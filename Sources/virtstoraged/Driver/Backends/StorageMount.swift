@@ -119,10 +119,13 @@ enum StorageMount: Sendable {
 extension DirectoryBackend {
     /// mkfs on the pool's device, which must be empty unless it may be overwritten.
     func makeFileSystem(_ pool: StoragePool, overwrites: Bool) async throws {
-        let device = try StorageMount.device.source(pool)
-        guard let format = pool.source.format, format != "auto" else {
+        guard mount == .device, let device = pool.source.devices.first?.path else {
             throw VirtError(
                 .operationInvalid, .storage, "No source device specified when formatting pool '\(pool.name)'")
+        }
+        guard let format = pool.source.format, format != "auto" else {
+            throw VirtError(
+                .operationInvalid, .storage, "No format specified when formatting pool '\(pool.name)'")
         }
         guard FileSystem.exists(device) else {
             throw VirtError(

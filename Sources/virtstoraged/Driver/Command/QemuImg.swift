@@ -40,13 +40,13 @@ enum QemuImg {
         if source.target.path.isEmpty {
             throw VirtError(.invalidArg, .storage, "missing input volume target path")
         }
-        // A copy is cut loose from the backing of its origin unless it names the same one.
+        // A copy holds all of the content: it may name its origin's backing image but does not need it.
         if let backing = volume.backing, backing.path != source.backing?.path {
             throw VirtError(.internalError, .storage, "a different backing store cannot be specified.")
         }
-        var arguments = ["convert", "-f", source.target.format.rawValue, "-O", try toolFormat(volume)]
-        if let backing = volume.backing { arguments += ["-B", backing.path] }
-        arguments += try options(volume, preallocates: preallocates, nil)
+        try check(volume, preallocates: preallocates)
+        var arguments = ["convert", "-f", toolFormat(source.target.format), "-O", try toolFormat(volume)]
+        arguments += try options(volume.withoutBacking, preallocates: preallocates, nil)
         return arguments + [source.target.path, volume.target.path]
     }
 
@@ -63,9 +63,14 @@ enum QemuImg {
 
     // MARK: Parts
 
+    /// qemu-img's name of a format; optical discs are raw to it.
+    private static func toolFormat(_ format: StorageFileFormat) -> String {
+        format == .iso ? StorageFileFormat.raw.rawValue : format.rawValue
+    }
+
     /// Raw images that are encrypted are made as LUKS.
     private static func toolFormat(_ volume: StorageVolume) throws(VirtError) -> String {
-        guard let encryption = volume.target.encryption else { return volume.target.format.rawValue }
+        guard let encryption = volume.target.encryption else { return toolFormat(volume.target.format) }
         switch volume.target.format {
         case .raw:
             guard encryption.format == .luks || encryption.format == .default else {
@@ -153,4 +158,13 @@ enum QemuImg {
     private static func kibibytes(_ bytes: UInt64) -> UInt64 { bytes / 1024 + (bytes % 1024 == 0 ? 0 : 1) }
 
     private static func unsupported(_ text: String) -> VirtError { VirtError(.configUnsupported, .storage, text) }
+}
+
+extension StorageVolume {
+    /// The volume standing by itself.
+    var withoutBacking: StorageVolume {
+        var copy = self
+        copy.backing = nil
+        return copy
+    }
 }

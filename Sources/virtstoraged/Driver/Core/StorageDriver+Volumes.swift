@@ -34,7 +34,7 @@ extension StorageDriver {
         let placed = try await reserve(pool, volume.withAllocation) {
             VirtError(.internalError, .storage, "storage volume name '\(name)' already in use.")
         }
-        return try await make(pool, placed) { [self] definition in
+        return try await make(pool, placed.withoutBacking) { [self] definition in
             try await using(source.pool, source.name) { original in
                 try await backend.create(placed, from: original, in: definition, flags: flags)
             }
