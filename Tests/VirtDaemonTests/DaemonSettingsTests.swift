@@ -50,7 +50,7 @@ import VirtRPC
     @Test(arguments: [
         "max_clients = \"x\"", "log_level = 9", "auth_unix_rw = \"maybe\"", "unix_sock_rw_perms = \"0999\"",
         "unix_sock_group = \"no such group\"", "host_uuid = \"00000000-0000-0000-0000-000000000000\"",
-        "host_uuid_source = \"dice\"", "audit_logging = 2", "access_drivers = [ 1 ]",
+        "host_uuid_source = \"dice\"", "audit_logging = 2", "access_drivers = [ 1 ]", "access_drivers = [ \"polkit\" ]",
     ])
     func `values that mean nothing are errors`(text: String) {
         #expect(throws: VirtError.self) { try read(text) }

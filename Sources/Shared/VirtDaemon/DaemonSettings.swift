@@ -129,6 +129,10 @@ extension DaemonSettings {
     }
 
     private mutating func readSockets(_ file: ConfigFile, isPrivileged: Bool) throws(VirtError) {
+        // To serve without the checks that the administrator asked for would be worse than not to serve.
+        if let driver = try file.strings("access_drivers", orSingle: true)?.first(where: { $0 != "none" }) {
+            throw VirtError(.configUnsupported, .conf, "\(file.name): access driver '\(driver)' is not supported")
+        }
         let standard: Authentication = isPrivileged ? .polkit : .none
         readWrite.authentication = try Self.authentication(file, "auth_unix_rw") ?? standard
         readOnly.authentication = try Self.authentication(file, "auth_unix_ro") ?? standard
