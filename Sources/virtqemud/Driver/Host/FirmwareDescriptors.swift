@@ -60,7 +60,7 @@ struct FirmwareDescriptor: Sendable, Equatable {
     }
 }
 
-extension DomainCapabilities.HostSupport {
+extension DomainCapabilityFacts.HostSupport {
     /// What firmware a machine can have on this host. Blocks.
     mutating func addFirmware(_ architecture: String, _ machine: String) {
         let fitting = FirmwareDescriptor.all().filter { $0.fits(architecture, machine) }
