@@ -58,6 +58,16 @@ struct BridgeTests {
                 == "internal error: Route address '192.168.122.0' conflicts with IP address for 'virbr0'")
     }
 
+    @Test("Routes from router announcements are told from others")
+    func announced() {
+        let none = String(repeating: "0", count: 32)
+        func line(_ flags: String, _ device: String) -> String {
+            "\(none) 00 \(none) 00 \(none) 00000400 00000001 00000000 \(flags) \(device)\n"
+        }
+        let text = line("00200200", "lo") + line("00450003", "eth0") + line("00040001", "eth0") + line("00000001", "e1")
+        #expect(RouteTable.announced(text) == ["eth0"])
+    }
+
     @Test("PCI addresses are read from sysfs names")
     func sysfs() {
         #expect(Network.PCIAddress(sysfs: "0000:03:1f.7")?.description == "0000:03:1f.7")

@@ -29,6 +29,19 @@ struct RouteTable: Equatable, Sendable {
         return withUnsafeBytes(of: value) { Array($0) }
     }
 
+    /// The devices that have routes from router announcements, given /proc/net/ipv6_route.
+    static func announced(_ text: String) -> [String] {
+        var names: [String] = []
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            // RTF_ADDRCONF: the kernel made the route of what a router said.
+            guard words.count == 10, let flags = UInt32(words[8], radix: 16), flags & 0x0004_0000 != 0 else { continue }
+            let name = String(words[9])
+            if !names.contains(name) { names.append(name) }
+        }
+        return names
+    }
+
     /// Refuses a network one of whose addresses or routes the host has a route for.
     func check(_ network: Network) throws(VirtError) {
         for entry in entries {

@@ -13,6 +13,8 @@ enum HostAction: Equatable, Sendable {
     case addRoute(String, Network.Route)
     /// Turns IPv6 on or off on a bridge, and guests' router advertisements off. Nothing where the kernel has no IPv6.
     case configureIPv6(String, isEnabled: Bool)
+    /// Refuses to forward IPv6 where the host would lose routes that it learned from routers.
+    case checkIPv6Forwarding
     /// Has the host forward packets between its links.
     case enableForwarding(ipv4: Bool, ipv6: Bool)
     /// Makes libvirt's chains, and the rules in them.

@@ -60,6 +60,25 @@ enum Sysctl {
         }
     }
 
+    /// With forwarding on, the kernel drops what routers announce unless accept_ra is 2.
+    static func checkIPv6Forwarding() throws(VirtError) {
+        func setting(_ path: String) -> String {
+            let bytes = (try? FileSystem.read("/proc/sys/net/ipv6/conf/\(path)", limit: 64)) ?? []
+            return String(decoding: bytes.prefix { $0 > 0x20 }, as: UTF8.self)
+        }
+        if setting("all/forwarding") == "1" { return }
+        guard let bytes = try? FileSystem.read("/proc/net/ipv6_route") else { return }
+        let names = RouteTable.announced(String(decoding: bytes, as: UTF8.self))
+        let lost = names.filter { Link.isValidName($0) && setting("\($0)/accept_ra") != "2" }
+        guard !lost.isEmpty else { return }
+        let (noun, verb) = lost.count == 1 ? ("interface", "has") : ("interfaces", "have")
+        throw VirtError(
+            .internalError, .network,
+            "Check the host setup: \(noun) \(lost.joined(separator: ", ")) \(verb) kernel autoconfigured IPv6 routes "
+                + "and enabling forwarding without accept_ra set to 2 will cause the kernel to flush them, "
+                + "breaking networking.")
+    }
+
     static func enableForwarding(ipv4: Bool, ipv6: Bool) throws(VirtError) {
         var paths: [String] = []
         if ipv4 { paths.append("/proc/sys/net/ipv4/ip_forward") }

@@ -24,7 +24,7 @@ struct LinuxHost: NetworkHost {
             try await dnsmasqControl.start(configuration: configuration, bridge: bridge)
         case .runHook(let call): try await hooks.run(call)
         case .createBridge, .deleteLink, .setMTU, .setForwardDelay, .setSpanningTree, .setVLANFiltering, .setOnline,
-            .addAddress, .addRoute, .configureIPv6, .enableForwarding, .writeFile, .removeFile, .makeDirectory,
+            .addAddress, .addRoute, .configureIPv6, .checkIPv6Forwarding, .enableForwarding, .writeFile, .removeFile, .makeDirectory,
             .reloadDnsmasq, .endDnsmasq, .awaitEndOfDnsmasq:
             try await BlockingPool.shared.run { try Self.performBlocking(action) }
         }
@@ -49,6 +49,7 @@ struct LinuxHost: NetworkHost {
         case .addAddress(let name, let address, let prefix): try Link.addAddress(name, address, prefix: prefix)
         case .addRoute(let name, let route): try Link.addRoute(name, route)
         case .configureIPv6(let name, let isEnabled): try Sysctl.configureIPv6(name, isEnabled: isEnabled)
+        case .checkIPv6Forwarding: try Sysctl.checkIPv6Forwarding()
         case .enableForwarding(let ipv4, let ipv6): try Sysctl.enableForwarding(ipv4: ipv4, ipv6: ipv6)
         case .writeFile(let path, let text, let mode):
             try FileSystem.makeDirectories(FileSystem.directory(of: path))

@@ -17,6 +17,9 @@ struct NetworkPaths: Equatable, Sendable {
 
     func configuration(_ name: String) -> String { "\(configuration)/\(name).xml" }
     func status(_ name: String) -> String { "\(state)/\(name).xml" }
+    /// Stands while a network is being started or stopped: whoever finds it cleans up.
+    func unfinished(_ name: String) -> String { "\(state)/\(name)\(Self.unfinishedSuffix)" }
+    static let unfinishedSuffix = ".unfinished"
     func ports(_ name: String) -> String { "\(state)/\(name)/ports" }
     func leases(_ bridge: String) -> String { "\(dnsmasq)/\(bridge).status" }
     func macMap(_ bridge: String) -> String { "\(dnsmasq)/\(bridge).macs" }

@@ -14,6 +14,8 @@ extension NetworkLifecycle {
                 .internalError, .network,
                 "zone \(zone) requested for network \(network.name) but firewalld is not active")
         }
+        try await host.perform(markUnfinished(network))
+        reverter.add(.removeFile(paths.unfinished(network.name)))
         try await host.perform(.createBridge(bridge, network.mac))
         reverter.add(.deleteLink(bridge))
         try await perform(bridgeSettings(network, bridge))
@@ -29,6 +31,7 @@ extension NetworkLifecycle {
         // A route that the kernel refuses does not keep guests from using the network.
         for route in network.routes { await attempt(.addRoute(bridge, route)) }
         if network.forward != nil {
+            if network.has(.ipv6) { try await host.perform(.checkIPv6Forwarding) }
             try await host.perform(.enableForwarding(ipv4: network.has(.ipv4), ipv6: network.has(.ipv6)))
         }
         try await startDnsmasq(network, bridge, &reverter)

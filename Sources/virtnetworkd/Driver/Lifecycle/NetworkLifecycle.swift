@@ -33,11 +33,13 @@ struct NetworkLifecycle: Sendable {
         }
         try await callHook(status.network, "started", "begin")
         try await host.perform(writeStatus(status))
+        if network.isManaged { await attempt(.removeFile(paths.unfinished(network.name))) }
         return status
     }
 
     /// Stops a running network; nothing keeps it from being stopped.
     func stop(_ network: Network) async {
+        if network.isManaged, let mark = try? markUnfinished(network) { await attempt(mark) }
         await attempt(.removeFile(paths.status(network.name)))
         if network.isManaged {
             await stopManaged(network)
@@ -49,6 +51,14 @@ struct NetworkLifecycle: Sendable {
         } catch {
             networkLog.warning("hook of network '\(network.name)': \(error)")
         }
+        if network.isManaged { await attempt(.removeFile(paths.unfinished(network.name))) }
+    }
+
+    /// Says that parts of a network may be there. A daemon that is killed meanwhile leaves it to the next one, which
+    /// takes away what there is.
+    func markUnfinished(_ network: Network) throws -> HostAction {
+        let text = try NetworkStatus(network: network).format()
+        return .writeFile(paths.unfinished(network.name), text: text, mode: 0o600)
     }
 
     /// The state file of a running network.

@@ -10,9 +10,31 @@ extension NetworkService {
 
     /// Takes in the state of networks that run, whoever started them, and all definitions.
     func load() async throws {
+        try await finish()
         let states = ObjectStore(directory: paths.state)
         for stored in try await BlockingPool.shared.run({ try states.load() }).objects { await loadState(stored) }
         try await loadDefinitions()
+    }
+
+    /// Takes away what a daemon left that was killed while it started or stopped a network.
+    private func finish() async throws {
+        let names = try await BlockingPool.shared.run { [paths] in try FileSystem.names(in: paths.state) }
+        for file in names where file.hasSuffix(NetworkPaths.unfinishedSuffix) {
+            let name = String(file.dropLast(NetworkPaths.unfinishedSuffix.count))
+            do {
+                // With a state file the start was complete, or the stop had not begun.
+                if try await host.readFile(paths.status(name)) == nil,
+                    let bytes = try await host.readFile(paths.unfinished(name))
+                {
+                    let status = try NetworkStatus.parse(bytes)
+                    networkLog.warning("network '\(name)' was left half started or stopped; it is stopped now")
+                    await lifecycle.stop(status.network)
+                }
+            } catch {
+                networkLog.error("cannot clean up network '\(name)': \(error)")
+            }
+            await lifecycle.attempt(.removeFile(paths.unfinished(name)))
+        }
     }
 
     private func loadState(_ stored: ObjectStore.Stored) async {
