@@ -23,8 +23,8 @@ final class StorageService: DaemonDriver {
 
     init(_ context: DaemonContext) {
         files = StorageFiles(context.paths)
-        let secrets = SecretLookup(
-            socket: context.paths.runLibvirt + "/virtsecretd-sock", loop: context.loops.next())
+        let sockets = ["virtsecretd-sock", "libvirt-sock"].map { context.paths.runLibvirt + "/" + $0 }
+        let secrets = SecretLookup(sockets: sockets, loop: context.loops.next())
         let environment = BackendEnvironment(
             stateDirectory: files.stateDirectory, secrets: { try await secrets.passphrase($0) }, tools: SystemTools())
         driver = StorageDriver(files: files, backends: StorageBackends(environment))

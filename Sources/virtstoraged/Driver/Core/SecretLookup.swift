@@ -4,18 +4,17 @@ import VirtOS
 import VirtRPC
 import VirtWire
 
-/// Passphrases of volumes, asked of virtsecretd.
+/// Passphrases of volumes, asked of the daemon that keeps secrets.
 struct SecretLookup: Sendable {
-    let socket: String
+    /// Where secrets may be served: virtsecretd's socket, and that of a daemon for all drivers.
+    let sockets: [String]
     let loop: EventLoop
 
     /// VIR_SECRET_USAGE_TYPE_VOLUME
     private static let volumeUsage: Int32 = 1
-    /// Secrets are handed out to the drivers even if they are private.
-    private static let internalUse: UInt32 = 0
 
     func passphrase(_ secret: StorageSecret) async throws -> [UInt8] {
-        guard FileSystem.exists(socket) else {
+        guard let client = await connect() else {
             // Without its daemon there is no secret.
             let hint = " (virtsecretd is not running)"
             if let uuid = secret.uuid {
@@ -23,14 +22,34 @@ struct SecretLookup: Sendable {
             }
             throw VirtError(.noSecret, .secret, "no secret with matching usage '\(secret.usage ?? "")'\(hint)")
         }
-        let client = try await RPCClient.connect(path: socket, loop: loop)
         defer { client.close() }
-        _ = try await client.call(RemoteProgram.AuthList.self, XDRVoid())
-        let opening = RemoteConnectOpenArgs(name: "secret:///system", flags: 0)
-        _ = try await client.call(RemoteProgram.ConnectOpen.self, opening)
         let found = try await lookUp(secret, client)
-        let arguments = RemoteSecretGetValueArgs(secret: found, flags: Self.internalUse)
+        let arguments = RemoteSecretGetValueArgs(secret: found, flags: 0)
         return try await client.call(RemoteProgram.SecretGetValue.self, arguments).value
+    }
+
+    private func connect() async -> RPCClient? {
+        for socket in sockets where FileSystem.exists(socket) {
+            do {
+                return try await open(socket)
+            } catch {
+                log.info("no secrets at '\(socket)': \(VirtError.text(of: error))")
+            }
+        }
+        return nil
+    }
+
+    private func open(_ socket: String) async throws -> RPCClient {
+        let client = try await RPCClient.connect(path: socket, loop: loop)
+        do {
+            _ = try await client.call(RemoteProgram.AuthList.self, XDRVoid())
+            let arguments = RemoteConnectOpenArgs(name: "secret:///system", flags: 0)
+            _ = try await client.call(RemoteProgram.ConnectOpen.self, arguments)
+            return client
+        } catch {
+            client.close()
+            throw error
+        }
     }
 
     private func lookUp(_ secret: StorageSecret, _ client: RPCClient) async throws -> RemoteNonnullSecret {
