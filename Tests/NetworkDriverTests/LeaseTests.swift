@@ -50,7 +50,7 @@ struct LeaseTests {
         #expect(outcome.leases?.map { $0.ipAddress } == ["fd00::9", "10.0.0.9"])
         #expect(
             outcome.leases?.last
-                == Lease(
+                == DHCPLease(
                     ipAddress: "10.0.0.9", macAddress: "52:54:00:00:00:01", hostname: "host", clientID: "ff:01",
                     expiryTime: 1000))
     }

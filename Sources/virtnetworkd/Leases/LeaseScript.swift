@@ -6,7 +6,7 @@ package struct LeaseScript: Equatable, Sendable {
     package let action: Action
     /// The bridge whose lease file is meant.
     package let interface: String
-    private let lease: Lease?
+    private let lease: DHCPLease?
     private let address: String?
     private let serverDUID: String?
 
@@ -37,7 +37,7 @@ package struct LeaseScript: Equatable, Sendable {
     /// The lease of `add` and `old`; nil when the MAC of an IPv6 guest is not known.
     private static func lease(
         _ arguments: [String], _ environment: [String: String], _ address: String
-    ) throws -> Lease? {
+    ) throws -> DHCPLease? {
         let iaid = environment["DNSMASQ_IAID"]
         guard let mac = iaid == nil ? arguments[1] : environment["DNSMASQ_MAC"] else { return nil }
         let given = arguments.count > 3 ? arguments[3] : environment["DNSMASQ_SUPPLIED_HOSTNAME"]
@@ -49,7 +49,7 @@ package struct LeaseScript: Equatable, Sendable {
             }
             expiry = value
         }
-        return Lease(
+        return DHCPLease(
             iaid: iaid, ipAddress: address, macAddress: mac,
             hostname: given ?? environment["DNSMASQ_OLD_HOSTNAME"],
             clientID: iaid == nil ? environment["DNSMASQ_CLIENT_ID"] : arguments[1],
@@ -59,12 +59,12 @@ package struct LeaseScript: Equatable, Sendable {
     /// What is to be written and printed.
     package struct Outcome: Equatable, Sendable {
         /// The new leases; nil: the file stays as it is.
-        package var leases: [Lease]?
+        package var leases: [DHCPLease]?
         /// The lease database for dnsmasq's standard input, of `init`.
         package var output = ""
     }
 
-    package func run(on leases: [Lease]) -> Outcome {
+    package func run(on leases: [DHCPLease]) -> Outcome {
         if action == .`init` {
             var duid = serverDUID
             let kept = keep(leases, without: nil, &duid)
@@ -78,7 +78,7 @@ package struct LeaseScript: Equatable, Sendable {
     }
 
     /// The leases but one; those of IPv6 hand the server's DUID on.
-    private func keep(_ leases: [Lease], without address: String?, _ duid: inout String?) -> [Lease] {
+    private func keep(_ leases: [DHCPLease], without address: String?, _ duid: inout String?) -> [DHCPLease] {
         leases.compactMap { old in
             var lease = old
             if lease.ipAddress == address { return nil }
@@ -90,8 +90,8 @@ package struct LeaseScript: Equatable, Sendable {
     }
 
     /// dnsmasq's own lease file format.
-    private func database(_ leases: [Lease], _ duid: String?) -> String {
-        func line(_ lease: Lease, _ key: String?) -> String {
+    private func database(_ leases: [DHCPLease], _ duid: String?) -> String {
+        func line(_ lease: DHCPLease, _ key: String?) -> String {
             "\(lease.expiryTime) \(key ?? "*") \(lease.ipAddress) \(lease.hostname ?? "*") \(lease.clientID ?? "*")\n"
         }
         var text = leases.filter { !$0.isIPv6 }.map { line($0, $0.macAddress) }.joined()

@@ -6,7 +6,7 @@ import VirtModel
 extension NetworkService {
     /// A lease with what the network adds to it.
     struct ReportedLease: Equatable, Sendable {
-        let lease: Lease
+        let lease: DHCPLease
         let interface: String
         let prefix: UInt32
     }

@@ -5,7 +5,7 @@ import Foundation
 #endif
 
 /// A DHCP lease as the lease file of a bridge (`BRIDGE.status`, a JSON array) keeps it.
-package struct Lease: Equatable, Sendable {
+package struct DHCPLease: Equatable, Sendable {
     package var iaid: String?
     package var ipAddress: String
     package var macAddress: String?
@@ -31,7 +31,7 @@ package struct Lease: Equatable, Sendable {
     package var isIPv6: Bool { ipAddress.contains(":") }
 }
 
-extension Lease: Codable {
+extension DHCPLease: Codable {
     private enum CodingKeys: String, CodingKey {
         case iaid
         case ipAddress = "ip-address"
@@ -49,18 +49,18 @@ package enum LeaseFile {
     package static let largestSize = 32 << 20
 
     /// Reads the file's bytes; an empty file has no leases. Throws when it is no array of leases.
-    package static func parse(_ bytes: [UInt8]) throws -> [Lease] {
+    package static func parse(_ bytes: [UInt8]) throws -> [DHCPLease] {
         guard bytes.contains(where: { $0 > 0x20 }) else { return [] }
-        return try JSONDecoder().decode([Lease].self, from: Data(bytes))
+        return try JSONDecoder().decode([DHCPLease].self, from: Data(bytes))
     }
 
     /// The file's text, in the layout that C libvirt writes.
-    package static func text(_ leases: [Lease]) -> String {
+    package static func text(_ leases: [DHCPLease]) -> String {
         if leases.isEmpty { return "[\n\n]\n" }
         return "[\n" + leases.map(Self.text).joined(separator: ",\n") + "\n]\n"
     }
 
-    private static func text(_ lease: Lease) -> String {
+    private static func text(_ lease: DHCPLease) -> String {
         let texts: [(String, String?)] = [
             ("iaid", lease.iaid), ("ip-address", lease.ipAddress), ("mac-address", lease.macAddress),
             ("hostname", lease.hostname), ("client-id", lease.clientID), ("server-duid", lease.serverDUID),
