@@ -14,7 +14,9 @@ extension QEMUDriver {
     func readDefinition(_ xml: String, validating: Bool = false) async throws -> Domain {
         if validating { try await SchemaValidation.check(xml, schema: "domain.rng") }
         var domain = try await parse(xml)
-        try await complete(&domain)
+        let context = try await completionContext(for: domain)
+        try domain.complete(context, isNew: true)
+        try domain.validate(context)
         return domain
     }
 

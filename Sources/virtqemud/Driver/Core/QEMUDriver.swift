@@ -25,6 +25,7 @@ package final class QEMUDriver: DaemonDriver {
     let capabilities: QEMUCapabilitiesCache
     let owner: FileOwner
     let completions = CompletionContexts()
+    let hostDescription: HostDescription
     private let hooks: HookRunner
     private let stateLock = Mutex<StateLock?>(nil)
     private let lastID = Atomic<Int32>(0)
@@ -43,6 +44,7 @@ package final class QEMUDriver: DaemonDriver {
         owner = FileOwner(uid: configuration.uid, gid: configuration.gid, remembers: configuration.rememberOwner)
         hooks = HookRunner(driver: "qemu", paths: context.paths)
         capabilities = Self.makeCapabilities(paths, configuration, context.loops)
+        hostDescription = try await Self.describeHost(context, configuration, isSession: paths.isSession)
     }
 
     private static func readConfiguration(_ paths: DriverPaths) async throws -> DriverConfiguration {

@@ -44,6 +44,7 @@ extension DomainActor {
         publish()
         emit(.deviceRemoved(alias: alias))
         scheduleSave()
+        deviceWasUnplugged(alias)
     }
 
     private func trayMoved(_ data: JSONValue) {

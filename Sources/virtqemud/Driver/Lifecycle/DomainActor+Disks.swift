@@ -26,7 +26,7 @@ extension DomainActor {
     }
 
     /// `<source pool= volume=>` becomes the volume's path.
-    private func resolveVolume(_ disk: inout Disk) async throws {
+    func resolveVolume(_ disk: inout Disk) async throws {
         guard disk.source.type == .volume, let pool = disk.source.pool, let volume = disk.source.volume else { return }
         let daemon = try await PeerDaemon.connect("storage", driver, loop: loop)
         defer { daemon.close() }

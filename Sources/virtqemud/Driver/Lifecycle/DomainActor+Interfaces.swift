@@ -32,7 +32,7 @@ extension DomainActor {
         }
     }
 
-    private func makeTap(_ interface: Interface, _ bridge: Interface.TapBridge) throws -> (String, DescriptorBox) {
+    func makeTap(_ interface: Interface, _ bridge: Interface.TapBridge) throws -> (String, DescriptorBox) {
         let wanted = interface.targetDevice.flatMap { $0.hasPrefix("vnet") || $0.contains("%") ? nil : $0 }
         let (name, descriptor) = try TapDevice.make(wanted, mac: interface.mac?.bytes ?? [], mtu: interface.mtu)
         try TapDevice.attach(name, bridge: bridge.name, up: interface.link != .down)
@@ -40,7 +40,7 @@ extension DomainActor {
     }
 
     /// Asks the network's daemon for a port: it says what to plug the card into.
-    private func createPort(_ interface: inout Interface) async throws {
+    func createPort(_ interface: inout Interface) async throws {
         guard let network = interface.source.network else {
             throw VirtError(.internalError, .qemu, "interface without a network")
         }

@@ -1,4 +1,5 @@
 import Glibc
+import QEMUCommand
 import QEMUMonitor
 import VirtCore
 import VirtModel
@@ -66,7 +67,7 @@ extension DomainActor {
     /// An empty file that QEMU may write.
     private func temporaryFile(_ template: String) throws(VirtError) -> String {
         var bytes = Array(template.utf8CString)
-        let descriptor = mkostemp(&bytes, O_CLOEXEC)
+        let descriptor = mkstemp(&bytes)
         guard descriptor >= 0 else { throw .system(errno, .qemu, "mkstemp(\"\(template)\") failed") }
         defer { close(descriptor) }
         _ = fchown(descriptor, driver.configuration.uid, driver.configuration.gid)

@@ -130,8 +130,8 @@ enum ConsoleBridge {
                         watch?.cancel()
                         once.resume()
                     }
-                    if watch == nil { return once.resume() }
-                    once.onResume { loop.execute { watch?.cancel() } }
+                    guard let held = watch else { return once.resume() }
+                    once.onResume { held.cancel() }
                 }
             }
             try Task.checkCancellation()

@@ -1,0 +1,156 @@
+import CLinux
+import Glibc
+import QEMUCommand
+import VirtCore
+import VirtOS
+import VirtRPC
+import VirtWire
+
+/// Procedures about the host itself: processors, memory, pages.
+enum HostHandlers {
+    static func install(into table: inout HandlerTable, driver: QEMUDriver) {
+        installProcessors(into: &table, driver)
+        installMemory(into: &table)
+        installPages(into: &table)
+    }
+
+    private static func topology() async throws -> HostTopology {
+        try await BlockingPool.shared.run { HostTopology.read() }
+    }
+
+    // MARK: Processors
+
+    private static func installProcessors(into table: inout HandlerTable, _ driver: QEMUDriver) {
+        table.onAsync(RemoteProgram.NodeGetInfo.self) { _, _ in
+            let (topology, file) = try await BlockingPool.shared.run { (HostTopology.read(), ProcessorFile.read()) }
+            let shape = topology.shape
+            var model = Emulators.hostArch.utf8.map { Int8(bitPattern: $0) }
+            model += [Int8](repeating: 0, count: max(0, 32 - model.count))
+            return .init(
+                model: model, memory: topology.memory, cpus: Int32(clamping: topology.online.count),
+                mhz: Int32(clamping: file.megahertz), nodes: Int32(clamping: max(topology.cells.count, 1)),
+                sockets: Int32(clamping: shape.sockets), cores: Int32(clamping: shape.cores * shape.dies),
+                threads: Int32(clamping: shape.threads))
+        }
+        table.onAsync(RemoteProgram.NodeGetCpuMap.self) { arguments, _ in
+            try arguments.flags.checkFlags(0, "nodeGetCPUMap")
+            let (present, online) = try await BlockingPool.shared.run {
+                (SysFile.list("/sys/devices/system/cpu/present"), SysFile.list("/sys/devices/system/cpu/online"))
+            }
+            let count = (present.max() ?? 0) + 1
+            var map = [UInt8](repeating: 0, count: (count + 7) / 8)
+            for cpu in online where cpu < count { map[cpu / 8] |= 1 << UInt8(cpu % 8) }
+            return .init(
+                cpumap: arguments.needMap != 0 ? map : [],
+                online: arguments.needOnline != 0 ? UInt32(clamping: online.count) : 0, ret: Int32(clamping: count))
+        }
+        table.onAsync(RemoteProgram.NodeGetCpuStats.self) { arguments, _ in
+            try arguments.flags.checkFlags(0, "virHostCPUGetStats")
+            let stats = try await BlockingPool.shared.run { try HostStatistics.processor(arguments.cpuNum) }
+            guard arguments.nparams > 0 else { return .init(params: [], nparams: Int32(stats.count)) }
+            let shown = stats.prefix(Int(arguments.nparams))
+            return .init(params: shown.map { .init(field: $0.0, value: $0.1) }, nparams: Int32(shown.count))
+        }
+        table.onAsync(RemoteProgram.ConnectGetMaxVcpus.self) { arguments, _ in
+            .init(maxVcpus: try await maximumVCPUs(arguments.type, driver))
+        }
+    }
+
+    private static func maximumVCPUs(_ type: String?, _ driver: QEMUDriver) async throws -> Int32 {
+        switch type {
+        case nil, "qemu":
+            let facts = try await driver.capabilities.facts(of: Emulators.standard(arch: Emulators.hostArch))
+            let name = facts.preferredMachine(kvm: facts.has(.kvm)) ?? ""
+            return Int32(clamping: facts.machine(name, kvm: facts.has(.kvm))?.maximumCPUs ?? 16)
+        case "kvm":
+            return try await BlockingPool.shared.run {
+                let device: OwnedDescriptor
+                do {
+                    device = try OwnedDescriptor(opening: "/dev/kvm", O_RDONLY)
+                } catch {
+                    throw VirtError.system(error.int1, .none, "Unable to open /dev/kvm")
+                }
+                // KVM_CAP_MAX_VCPUS, else what it recommends (KVM_CAP_NR_VCPUS).
+                for capability: Int32 in [66, 9] {
+                    let count = clinux_kvm_extension(device.rawValue, capability)
+                    if count > 0 { return count }
+                }
+                return 4
+            }
+        case .some(let other): throw VirtError(.invalidArg, .qemu, "unknown type '\(other)'")
+        }
+    }
+
+    // MARK: Memory
+
+    private static func installMemory(into table: inout HandlerTable) {
+        table.onAsync(RemoteProgram.NodeGetMemoryStats.self) { arguments, _ in
+            try arguments.flags.checkFlags(0, "virHostMemGetStats")
+            let stats = try await BlockingPool.shared.run { try HostStatistics.memory(arguments.cellNum) }
+            guard arguments.nparams > 0 else { return .init(params: [], nparams: Int32(stats.count)) }
+            let shown = stats.prefix(Int(arguments.nparams))
+            return .init(params: shown.map { .init(field: $0.0, value: $0.1) }, nparams: Int32(shown.count))
+        }
+        table.onAsync(RemoteProgram.NodeGetFreeMemory.self) { _, _ in
+            .init(freeMem: try await topology().freeMemory.multipliedReportingOverflow(by: 1024).partialValue)
+        }
+        table.onAsync(RemoteProgram.NodeGetCellsFreeMemory.self) { arguments, _ in
+            let cells = try await topology().cells
+            let last = cells.map(\.id).max() ?? 0
+            guard arguments.startCell >= 0, Int(arguments.startCell) <= last else {
+                throw VirtError(
+                    .internalError, .none, "start cell \(arguments.startCell) out of range (0-\(last))")
+            }
+            let shown = cells.filter { $0.id >= Int(arguments.startCell) }.prefix(Int(max(arguments.maxcells, 0)))
+            return .init(cells: shown.map { $0.free.multipliedReportingOverflow(by: 1024).partialValue })
+        }
+        table.onAsync(RemoteProgram.NodeGetMemoryParameters.self) { arguments, _ in
+            // VIR_TYPED_PARAM_STRING_OKAY
+            try arguments.flags.checkFlags(4, "virHostMemGetParameters")
+            let all = try await BlockingPool.shared.run { HostStatistics.sharedMemory() }
+            guard arguments.nparams > 0 else { return .init(params: [], nparams: Int32(all.count)) }
+            let shown = Array(all.prefix(Int(arguments.nparams)))
+            return .init(params: shown, nparams: Int32(shown.count))
+        }
+        table.onAsync(RemoteProgram.NodeSetMemoryParameters.self) { arguments, _ in
+            try arguments.flags.checkFlags(0, "virHostMemSetParameters")
+            try await BlockingPool.shared.run { try HostStatistics.setSharedMemory(arguments.params) }
+            return .init()
+        }
+    }
+
+    // MARK: Pages
+
+    private static func installPages(into table: inout HandlerTable) {
+        table.onAsync(RemoteProgram.NodeGetFreePages.self) { arguments, _ in
+            try arguments.flags.checkFlags(0, "virHostMemGetFreePages")
+            let cells = try await topology().cells
+            let last = cells.map(\.id).max() ?? 0
+            guard arguments.startCell >= -1, Int(arguments.startCell) <= last else {
+                throw VirtError(
+                    .internalError, .none, "start cell \(arguments.startCell) out of range (0-\(last))")
+            }
+            var counts: [UInt64] = []
+            let end = Int(arguments.startCell) + Int(min(arguments.cellCount, 1024))
+            for id in Int(arguments.startCell)..<max(end, Int(arguments.startCell)) {
+                let shown = id < 0 ? cells : cells.filter { $0.id == id }
+                guard !shown.isEmpty else { break }
+                for size in arguments.pages {
+                    counts.append(try freePages(shown, size: UInt64(size)))
+                }
+            }
+            return .init(counts: counts)
+        }
+    }
+
+    private static func freePages(_ cells: [HostTopology.Cell], size: UInt64) throws(VirtError) -> UInt64 {
+        var sum: UInt64 = 0
+        for cell in cells {
+            guard let page = cell.pages.first(where: { $0.size == size }) else {
+                throw VirtError(.operationFailed, .none, "page size \(size) is not available on node \(cell.id)")
+            }
+            sum &+= page.free
+        }
+        return sum
+    }
+}
