@@ -99,7 +99,9 @@ package struct XMLNode {
     private static func find(
         from start: UnsafeMutablePointer<xmlNode>?, _ name: StaticString, _ prefixes: Prefixes
     ) -> UnsafeMutablePointer<xmlNode>? {
-        if !prefixes.isEmpty, let (local, uri) = split(name, prefixes) { return find(from: start, local, in: uri) }
+        if !prefixes.isEmpty, hasPrefix(name), let (local, uri) = split(name, prefixes) {
+            return find(from: start, local, in: uri)
+        }
         var next = start
         while let candidate = next {
             if candidate.pointee.type == XML_ELEMENT_NODE, candidate.pointee.ns == nil,
@@ -125,6 +127,11 @@ package struct XMLNode {
             next = candidate.pointee.next
         }
         return nil
+    }
+
+    private static func hasPrefix(_ name: StaticString) -> Bool {
+        guard name.hasPointerRepresentation else { return false }
+        return memchr(name.utf8Start, Int32(UInt8(ascii: ":")), name.utf8CodeUnitCount) != nil
     }
 
     private static func split(_ name: StaticString, _ prefixes: Prefixes) -> (String, StaticString)? {
