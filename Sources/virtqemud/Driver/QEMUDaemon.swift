@@ -34,6 +34,8 @@ extension QEMUDriver {
         MetadataHandlers.install(into: &remote, driver: self)
         TuningHandlers.install(into: &remote, driver: self)
         StreamHandlers.install(into: &remote, driver: self)
+        HostHandlers.install(into: &remote, driver: self)
+        CapabilityHandlers.install(into: &remote, driver: self)
         var qemu = HandlerTable(QemuProgram.description)
         MonitorHandlers.install(into: &qemu, driver: self)
         EventHandlers.installMonitor(into: &qemu, driver: self)

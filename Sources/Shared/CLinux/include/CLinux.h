@@ -11,6 +11,7 @@
 #include "CLinuxDaemon.h"
 #include "CLinuxFiles.h"
 #include "CLinuxGuest.h"
+#include "CLinuxHost.h"
 
 // ---- The event loop that runs on this thread (NULL on others).
 

@@ -64,12 +64,9 @@ enum HostHandlers {
             return Int32(clamping: facts.machine(name, kvm: facts.has(.kvm))?.maximumCPUs ?? 16)
         case "kvm":
             return try await BlockingPool.shared.run {
-                let device: OwnedDescriptor
-                do {
-                    device = try OwnedDescriptor(opening: "/dev/kvm", O_RDONLY)
-                } catch {
-                    throw VirtError.system(error.int1, .none, "Unable to open /dev/kvm")
-                }
+                let descriptor = open("/dev/kvm", O_RDONLY | O_CLOEXEC)
+                guard descriptor >= 0 else { throw VirtError.system(errno, .none, "Unable to open /dev/kvm") }
+                let device = OwnedDescriptor(descriptor)
                 // KVM_CAP_MAX_VCPUS, else what it recommends (KVM_CAP_NR_VCPUS).
                 for capability: Int32 in [66, 9] {
                     let count = clinux_kvm_extension(device.rawValue, capability)
