@@ -73,7 +73,7 @@ actor Connection {
         if let handler = table.handler(header.procedure) {
             run(handler, procedure, frame)
         } else if router?.forward(frame, procedure) != true {
-            reply(header, error: VirtError(.noSupport, .remote, procedure.name))
+            reply(header, error: VirtError(.noSupport, .remote, procedure.apiName))
         }
     }
 
@@ -100,7 +100,7 @@ actor Connection {
 
     /// A call that a handler declined because another daemon has to answer it.
     private func forwardInstead(_ frame: Frame, _ procedure: ProcedureDescriptor) {
-        guard let router else { return reply(frame.header, error: VirtError(.noSupport, .remote, procedure.name)) }
+        guard let router else { return reply(frame.header, error: VirtError(.noSupport, .remote, procedure.apiName)) }
         if procedure.number == RemoteProgram.ConnectOpen.descriptor.number {
             router.open(frame, procedure)
         } else {

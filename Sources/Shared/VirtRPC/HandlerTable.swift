@@ -189,3 +189,8 @@ package final class ServerStream: Sendable {
         try await connection.writeStream(serial, .hole(length))
     }
 }
+
+extension ProcedureDescriptor {
+    /// The function of libvirt's library behind the call, which clients know it by.
+    var apiName: String { api.isEmpty ? name : api }
+}
