@@ -113,7 +113,8 @@ struct ElementMapperTests {
         #expect(disk.size == UInt64(expected))
     }
 
-    @Test("sizes beyond 64 bits and unknown units are refused", arguments: [("1", "zz"), ("18446744073709551615", "K")])
+    @Test(
+        "sizes beyond 64 bits and unknown units are refused", arguments: [("1", "zz"), ("18446744073709551615", "K")])
     func hugeSizes(number: String, unit: String) {
         #expect(throws: VirtError.self) { try read("<disk><size unit='\(unit)'>\(number)</size></disk>") }
     }

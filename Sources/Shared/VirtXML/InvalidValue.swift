@@ -30,7 +30,9 @@ package struct InvalidValue: Sendable {
         InvalidValue(.internalError, text, domain: domain)
     }
 
-    func error(_ value: String) -> VirtError { VirtError(code, domain, isQuoted ? "\(text) '\(value)'" : "\(text) \(value)") }
+    func error(_ value: String) -> VirtError {
+        VirtError(code, domain, isQuoted ? "\(text) '\(value)'" : "\(text) \(value)")
+    }
 }
 
 extension VirtError {

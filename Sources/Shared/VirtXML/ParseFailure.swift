@@ -61,7 +61,9 @@ final class ParseFailure {
 
     /// The line around the parser's position; a position on a line end belongs to the line before it.
     private static func locate(_ input: xmlParserInputPtr, _ place: inout Place) {
-        guard let base = input.pointee.base, let current = input.pointee.cur, let end = input.pointee.end else { return }
+        guard let base = input.pointee.base, let current = input.pointee.cur, let end = input.pointee.end else {
+            return
+        }
         var start = current
         while start > base, isLineEnd(start.pointee) { start -= 1 }
         while start > base, !isLineEnd(start.pointee) { start -= 1 }

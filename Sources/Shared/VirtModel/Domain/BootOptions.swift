@@ -20,7 +20,9 @@ package enum BootOptions {
             default:
                 throw VirtError(
                     .internalError, .domain,
-                    "invalid loadparm char '\(Character(UnicodeScalar(byte)))', expecting chars in set of [a-zA-Z0-9.] and blank spaces")
+                    "invalid loadparm char '\(Character(UnicodeScalar(byte)))', expecting chars in set of "
+                        + "[a-zA-Z0-9.] and blank spaces"
+                )
             }
         }
         return upper

@@ -95,7 +95,8 @@ package struct CPU: Equatable, Sendable, XMLMappable {
             try x.required("threads", &threads)
             for (name, value) in [("sockets", sockets), ("dies", dies), ("cores", cores), ("threads", threads)]
             where x.isReading && value == 0 {
-                throw VirtError.invalidAttribute(name, of: "topology", value: "0", expectation: ". Zero is not permitted")
+                throw VirtError.invalidAttribute(
+                    name, of: "topology", value: "0", expectation: ". Zero is not permitted")
             }
         }
     }

@@ -26,7 +26,8 @@ extension CPU {
             cells.sort { ($0.id ?? 0) < ($1.id ?? 0) }
             for (index, cell) in cells.enumerated() where cell.id != UInt32(truncatingIfNeeded: index) {
                 throw VirtError.malformed(
-                    "Exactly one 'cell' element per guest NUMA cell allowed, non-contiguous ranges or ranges not starting from 0 are not allowed",
+                    "Exactly one 'cell' element per guest NUMA cell allowed, non-contiguous ranges or ranges "
+                        + "not starting from 0 are not allowed",
                     .none)
             }
         }

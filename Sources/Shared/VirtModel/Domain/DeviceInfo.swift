@@ -72,7 +72,8 @@ package struct DeviceBoot: Equatable, Sendable, XMLMappable {
         try x.attribute("loadparm", &loadparm)
         if x.isReading {
             if order == 0 {
-                throw VirtError.invalidAttribute("order", of: "boot", value: "0", expectation: ". Expected positive value")
+                throw VirtError.invalidAttribute(
+                    "order", of: "boot", value: "0", expectation: ". Expected positive value")
             }
             loadparm = try loadparm.map(BootOptions.checkedLoadparm)
         }

@@ -3,9 +3,18 @@ package import VirtXML
 
 /// What the machine has besides its devices (`<features>`).
 package struct Features: Equatable, Sendable, XMLMappable {
-    package enum GICVersion: String, XMLEnum { case host, v2 = "2", v3 = "3" }
+    package enum GICVersion: String, XMLEnum {
+        case host
+        case v2 = "2"
+        case v3 = "3"
+    }
     package enum IOAPICDriver: String, XMLEnum { case qemu, kvm }
-    package enum Capability: String, XMLEnum { case broken, workaround, fixed, fixedIBS = "fixed-ibs", fixedCCD = "fixed-ccd", fixedNA = "fixed-na" }
+    package enum Capability: String, XMLEnum {
+        case broken, workaround, fixed
+        case fixedIBS = "fixed-ibs"
+        case fixedCCD = "fixed-ccd"
+        case fixedNA = "fixed-na"
+    }
     package enum HPTResizing: String, XMLEnum { case enabled, disabled, required }
 
     package var acpi = false

@@ -60,7 +60,8 @@ package struct CacheTune: Equatable, Sendable, XMLMappable {
             }
             guard clash else { continue }
             throw VirtError.malformed(
-                "Colliding cache allocations for cache level '\(cache.level)' id '\(cache.id)', type '\(cache.type.rawValue)'",
+                "Colliding cache allocations for cache level '\(cache.level)' id '\(cache.id)', type "
+                    + "'\(cache.type.rawValue)'",
                 .none)
         }
     }

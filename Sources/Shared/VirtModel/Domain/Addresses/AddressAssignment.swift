@@ -65,7 +65,8 @@ extension DomainCompletion {
             if target.chassisNumber == nil { target.chassisNumber = controller.index }
             if let index = controller.index, index <= place.bus {
                 throw VirtError.unsupported(
-                    "PCI controller at index \(index) (0x\(hex(index))) has bus='0x\(hex(place.bus))', but index must be larger than bus",
+                    "PCI controller at index \(index) (0x\(hex(index))) has bus='0x\(hex(place.bus))', but "
+                        + "index must be larger than bus",
                     .qemu)
             }
         case .pcieRootPort:
@@ -144,7 +145,8 @@ extension Domain {
         let lowest = devices.controllers.compactMap { $0.type == .pci ? $0.target?.busNumber : nil }.min() ?? 256
         guard lowest > 2 else {
             throw VirtError.unsupported(
-                "No free busNr lower than current lowest busNr is available to auto-assign to bus \(bus). Must be manually assigned",
+                "No free busNr lower than current lowest busNr is available to auto-assign to bus \(bus). Must "
+                    + "be manually assigned",
                 .qemu)
         }
         return lowest - 2

@@ -33,7 +33,7 @@ extension DomainCompletion {
         }
         for i in domain.devices.serials.indices {
             if domain.devices.serials[i].target == .spaprVIO { domain.devices.serials[i].info.wantSpaprVIO() }
-            try registers.assign(&domain.devices.serials[i].info, 0x30000000)
+            try registers.assign(&domain.devices.serials[i].info, 0x3000_0000)
         }
         if var nvram = domain.devices.nvram {
             if machine.isPSeries { nvram.info.wantSpaprVIO() }

@@ -11,7 +11,9 @@ extension PCIAssignment {
         for index in domain.devices.controllers.indices where domain.devices.controllers[index].index == 0 {
             let controller = domain.devices.controllers[index]
             if controller.type == .ide {
-                try fix(&domain.devices.controllers[index], function: 1, "Primary IDE controller must have PCI address 0:0:1.1")
+                try fix(
+                    &domain.devices.controllers[index], function: 1,
+                    "Primary IDE controller must have PCI address 0:0:1.1")
             } else if controller.type == .usb, controller.model == .piix3UHCI || controller.model == nil {
                 try fix(
                     &domain.devices.controllers[index], function: 2,

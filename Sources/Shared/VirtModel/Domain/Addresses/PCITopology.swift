@@ -99,18 +99,21 @@ struct PCITopology {
         if !isGiven, needs.contains(.autoAssign), !bus.accepts.contains(.autoAssign) {
             throw error(
                 isGiven,
-                "\(place) was auto-assigned this address, but the PCI controller with index='\(address.bus)' doesn't allow auto-assignment"
+                "\(place) was auto-assigned this address, but the PCI controller with index='\(address.bus)' "
+                    + "doesn't allow auto-assignment"
             )
         }
         if needs.contains(.hotpluggable), !bus.accepts.contains(.hotpluggable) {
             throw error(
                 isGiven,
-                "\(place) requires hotplug capability, but the PCI controller with index='\(address.bus)' doesn't support hotplug"
+                "\(place) requires hotplug capability, but the PCI controller with index='\(address.bus)' "
+                    + "doesn't support hotplug"
             )
         }
         throw error(
             isGiven,
-            "\(place) cannot be plugged into the PCI controller with index='\(address.bus)'. It requires a controller that accepts a \(needs.name)."
+            "\(place) cannot be plugged into the PCI controller with index='\(address.bus)'. It requires a "
+                + "controller that accepts a \(needs.name)."
         )
     }
 
@@ -141,7 +144,8 @@ struct PCITopology {
         return address
     }
 
-    private func freePlace(_ bus: Bus, _ needs: PCIConnection, _ function: UInt32) -> (slot: UInt32, function: UInt32)? {
+    private func freePlace(_ bus: Bus, _ needs: PCIConnection, _ function: UInt32) -> (slot: UInt32, function: UInt32)?
+    {
         for slot in bus.slots {
             let taken = bus.functions[Int(slot)]
             if taken == 0 { return (slot, function) }
@@ -170,7 +174,8 @@ struct PCITopology {
         } else {
             throw VirtError(
                 .internalError, .none,
-                "a PCI slot is needed to connect a PCI controller model='\(needs.name)', but none is available, and it cannot be automatically added"
+                "a PCI slot is needed to connect a PCI controller model='\(needs.name)', but none is available, "
+                    + "and it cannot be automatically added"
             )
         }
     }

@@ -17,7 +17,9 @@ struct USBTopology {
     mutating func addController(_ controller: Controller) throws {
         let ports = controller.usbPorts
         guard ports > 0, let index = controller.index else { return }
-        guard buses[index] == nil else { throw VirtError.malformed("Duplicate USB controllers with index \(index)", .none) }
+        guard buses[index] == nil else {
+            throw VirtError.malformed("Duplicate USB controllers with index \(index)", .none)
+        }
         buses[index] = nodes.count
         nodes.append(Node(ports: ports))
     }

@@ -54,7 +54,8 @@ struct VirtioSerialPorts {
         if !isConsole { domain.devices[keyPath: path].address = .virtioSerial(address) }
     }
 
-    private mutating func next(_ domain: inout Domain, controller: UInt32?, first: UInt32) throws -> VirtioSerialAddress {
+    private mutating func next(_ domain: inout Domain, controller: UInt32?, first: UInt32) throws -> VirtioSerialAddress
+    {
         for candidate in controllers where controller == nil || candidate.index == controller {
             let start = controller == nil ? first : 1
             guard start < candidate.count else { continue }

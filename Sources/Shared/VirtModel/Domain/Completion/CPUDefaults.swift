@@ -37,7 +37,8 @@ extension DomainCompletion {
         if model == "host" {
             guard domain.type == .kvm else {
                 throw VirtError(
-                    .internalError, .qemu, "QEMU reports invalid default CPU model \"host\" for non-kvm domain virt type")
+                    .internalError, .qemu,
+                    "QEMU reports invalid default CPU model \"host\" for non-kvm domain virt type")
             }
             cpu.mode = machine.isS390 ? .hostModel : .hostPassthrough
         } else {
@@ -124,7 +125,9 @@ extension DomainCompletion {
 extension Features.SMM {
     fileprivate func check(_ machine: MachineKind, _ emulator: DomainCompletionContext.Emulator) throws {
         guard state, let tseg else { return }
-        guard machine.isQ35 else { throw VirtError.unsupported("SMM TSEG is only supported with q35 machine type", .qemu) }
+        guard machine.isQ35 else {
+            throw VirtError.unsupported("SMM TSEG is only supported with q35 machine type", .qemu)
+        }
         guard emulator.has("mch.extended-tseg-mbytes") else {
             throw VirtError.unsupported("Setting TSEG size is not supported with this QEMU binary", .qemu)
         }

@@ -86,7 +86,8 @@ extension DomainCompletion {
         }
         guard existing.model != root else { return }
         throw VirtError.malformed(
-            "The PCI controller with index='0' must be model='\(root.rawValue)' for this machine type, but model='\(existing.model?.rawValue ?? "")' was found instead",
+            "The PCI controller with index='0' must be model='\(root.rawValue)' for this machine type, but "
+                + "model='\(existing.model?.rawValue ?? "")' was found instead",
             .qemu)
     }
 

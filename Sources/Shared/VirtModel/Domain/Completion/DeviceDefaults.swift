@@ -128,7 +128,8 @@ extension DomainCompletion {
         }
         if let node = controller.target?.node, let model = controller.model, Int(node) >= nodes {
             throw VirtError.malformed(
-                "\(model.rawValue) with index \(index) is configured for a NUMA node (\(node)) not present in the domain's <cpu><numa> array (\(nodes))",
+                "\(model.rawValue) with index \(index) is configured for a NUMA node (\(node)) not present in "
+                    + "the domain's <cpu><numa> array (\(nodes))",
                 .qemu)
         }
     }

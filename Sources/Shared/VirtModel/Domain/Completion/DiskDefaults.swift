@@ -110,7 +110,9 @@ extension BackingStore {
 extension Disk.Target {
     /// The number in a disk's name: vda 0, vdz 25, vdaa 26. Nil for names of another form.
     package static func index(of name: String) -> UInt32? {
-        guard let prefix = ["fd", "hd", "vd", "sd", "xvd", "ubd"].first(where: { name.hasPrefix($0) }) else { return nil }
+        guard let prefix = ["fd", "hd", "vd", "sd", "xvd", "ubd"].first(where: { name.hasPrefix($0) }) else {
+            return nil
+        }
         var letters = name.dropFirst(prefix.count).utf8
         // A partition's number does not count.
         while let last = letters.last, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(last) { letters.removeLast() }
@@ -138,7 +140,8 @@ extension Domain {
         let isTaken = devices.hostdevs.contains { $0.type == .scsi && $0.info.address == .drive(address) }
         guard isTaken else { return }
         throw VirtError.unsupported(
-            "using disk target name '\(name)' conflicts with SCSI host device address controller='\(address.controller)' bus='0' target='0' unit='\(address.unit)"
+            "using disk target name '\(name)' conflicts with SCSI host device address "
+                + "controller='\(address.controller)' bus='0' target='0' unit='\(address.unit)"
         )
     }
 }

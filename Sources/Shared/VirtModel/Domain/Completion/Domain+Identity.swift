@@ -144,7 +144,8 @@ extension Domain {
                 throw VirtError.unsupported("timer \(name) doesn't support setting of timer tickpolicy")
             }
             if timer.tickPolicy != .catchup, timer.catchup != nil {
-                throw VirtError.malformed("setting of timer catchup policies is only supported with tickpolicy='catchup'")
+                throw VirtError.malformed(
+                    "setting of timer catchup policies is only supported with tickpolicy='catchup'")
             }
             if timer.name != .tsc, timer.frequency != nil {
                 throw VirtError.unsupported("timer \(name) doesn't support setting of timer frequency")

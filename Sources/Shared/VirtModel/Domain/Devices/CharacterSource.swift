@@ -71,7 +71,9 @@ package struct CharacterSource: Equatable, Sendable {
     private mutating func mapUDP<M: ElementMapper>(_ x: inout M) throws {
         if x.isReading {
             let sources = x.node?.children("source") ?? []
-            if sources.count > 2 { throw VirtError.malformed("only two source elements are allowed for character device") }
+            if sources.count > 2 {
+                throw VirtError.malformed("only two source elements are allowed for character device")
+            }
             for source in sources {
                 if source.attribute("mode") == "bind" {
                     bindHost = source.attribute("host")

@@ -56,7 +56,8 @@ package struct Controller: Equatable, Sendable, XMLMappable {
         try x.attribute("index", &text)
         guard x.isReading, let text else { return }
         guard let number: UInt32 = IntegerText.parse(text), number <= UInt32(Int32.max) else {
-            throw VirtError.invalidAttribute("index", of: "controller", value: text, expectation: ". Expected non-negative value")
+            throw VirtError.invalidAttribute(
+                "index", of: "controller", value: text, expectation: ". Expected non-negative value")
         }
         index = number
     }

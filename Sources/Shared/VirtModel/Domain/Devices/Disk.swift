@@ -108,7 +108,9 @@ package struct Disk: Equatable, Sendable, XMLMappable {
 
         package init() {}
 
-        package mutating func map<M: ElementMapper>(_ x: inout M) throws { try x.attribute("shareBacking", &shareBacking) }
+        package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+            try x.attribute("shareBacking", &shareBacking)
+        }
     }
 }
 
@@ -147,7 +149,10 @@ package struct DiskBlockIO: Equatable, Sendable, XMLMappable {
 
 /// The copy that a running block job writes (`<mirror>`).
 package struct DiskMirror: Equatable, Sendable, XMLMappable {
-    package enum Job: String, XMLEnum { case copy, activeCommit = "active-commit" }
+    package enum Job: String, XMLEnum {
+        case copy
+        case activeCommit = "active-commit"
+    }
     package enum Ready: String, XMLEnum { case yes, abort, pivot }
 
     package var job: Job?

@@ -6,7 +6,10 @@ package struct DiskDriver: Equatable, Sendable, XMLMappable {
         case `default`, none, writethrough, writeback, directsync, unsafe
     }
     package enum ErrorPolicy: String, XMLEnum { case `default`, stop, report, ignore, enospace }
-    package enum IO: String, XMLEnum { case native, threads, uring = "io_uring" }
+    package enum IO: String, XMLEnum {
+        case native, threads
+        case uring = "io_uring"
+    }
     package enum Discard: String, XMLEnum { case unmap, ignore }
     package enum DetectZeroes: String, XMLEnum { case off, on, unmap }
 

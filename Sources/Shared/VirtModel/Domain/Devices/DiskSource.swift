@@ -69,7 +69,8 @@ package struct DiskSource: Equatable, Sendable, XMLMappable {
         guard let index, privateData?.nodes.isEmpty ?? true else { return }
         privateData = privateData ?? PrivateData()
         privateData?.nodes = [
-            PrivateData.Node("storage", "libvirt-\(index)-storage"), PrivateData.Node("format", "libvirt-\(index)-format"),
+            PrivateData.Node("storage", "libvirt-\(index)-storage"),
+            PrivateData.Node("format", "libvirt-\(index)-format"),
         ]
     }
 

@@ -129,7 +129,8 @@ extension Graphics {
         guard let found, found != given else { return }
         let name = other ?? attribute
         throw VirtError.unsupported(
-            "graphics '\(attribute)' attribute '\(given)' must match '\(name)' attribute of first listen element (found '\(found)')"
+            "graphics '\(attribute)' attribute '\(given)' must match '\(name)' attribute of first listen "
+                + "element (found '\(found)')"
         )
     }
 }

@@ -90,7 +90,9 @@ package struct HostdevSource: Equatable, Sendable, XMLMappable {
         case .usb: try mapUSB(&x)
         case .mdev:
             try x.group("address") { try $0.attribute("uuid", &mdevUUID) }
-            if x.isReading, mdevUUID == nil { throw VirtError.unsupported("Missing 'uuid' attribute for element <address>") }
+            if x.isReading, mdevUUID == nil {
+                throw VirtError.unsupported("Missing 'uuid' attribute for element <address>")
+            }
         case .scsi: try mapSCSI(&x)
         case .scsiHost:
             try x.attribute("protocol", &`protocol`)

@@ -32,7 +32,9 @@ package struct SecretReference: Equatable, Sendable, XMLMappable {
         try x.attribute("usage", &usage)
         try x.attribute("uuid", &uuid)
         guard x.isReading else { return }
-        if uuid == nil, usage == nil { throw VirtError.malformed("missing auth secret uuid or usage attribute", .storage) }
+        if uuid == nil, usage == nil {
+            throw VirtError.malformed("missing auth secret uuid or usage attribute", .storage)
+        }
         if uuid != nil, usage != nil {
             throw VirtError.malformed("either auth secret uuid or usage expected", .storage)
         }

@@ -10,7 +10,10 @@ package struct TPM: Equatable, Sendable, XMLMappable {
         case spaprProxy = "spapr-tpm-proxy"
     }
     package enum Backend: String, XMLEnum { case passthrough, emulator, external }
-    package enum Version: String, XMLEnum { case v1 = "1.2", v2 = "2.0" }
+    package enum Version: String, XMLEnum {
+        case v1 = "1.2"
+        case v2 = "2.0"
+    }
 
     package var model: Model?
     package var backend = Backend.passthrough

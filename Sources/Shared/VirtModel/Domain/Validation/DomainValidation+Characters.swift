@@ -61,7 +61,8 @@ extension DomainValidation {
             }
         guard !fits else { return }
         throw VirtError.unsupported(
-            "Serial device with target type '\(target.rawValue)' and target model '\(model.rawValue)' not compatible with guest architecture or machine type",
+            "Serial device with target type '\(target.rawValue)' and target model '\(model.rawValue)' not "
+                + "compatible with guest architecture or machine type",
             .qemu)
     }
 }

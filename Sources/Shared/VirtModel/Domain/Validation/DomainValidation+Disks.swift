@@ -40,7 +40,8 @@ extension DomainValidation {
         case (.usb, _): throw VirtError(.internalError, .qemu, "unexpected address type for usb disk")
         case (.scsi, _), (.ide, _), (.sata, _), (.fdc, _):
             throw VirtError.unsupported(
-                "Invalid address type '\(address.kind.rawValue)' for the disk '\(name)' with the bus type '\(bus.rawValue)'"
+                "Invalid address type '\(address.kind.rawValue)' for the disk '\(name)' with the bus type "
+                    + "'\(bus.rawValue)'"
             )
         default: return
         }
@@ -87,7 +88,8 @@ extension DomainValidation {
         for disk in devices.disks {
             guard let name = disk.target.dev, let first = names.updateValue(disk, forKey: name) else { continue }
             throw VirtError.malformed(
-                "target '\(name)' duplicated for disk sources '\(first.source.path ?? "<null>")' and '\(disk.source.path ?? "<null>")'"
+                "target '\(name)' duplicated for disk sources '\(first.source.path ?? "<null>")' and "
+                    + "'\(disk.source.path ?? "<null>")'"
             )
         }
         var places: Set<String> = []
@@ -95,7 +97,8 @@ extension DomainValidation {
             guard case .drive(let address) = disk.info.address, let bus = disk.target.bus else { continue }
             if !places.insert(bus.rawValue + address.text).inserted {
                 throw VirtError.unsupported(
-                    "Found duplicate drive address for disk with target name '\(disk.target.dev ?? "")' \(address.text)")
+                    "Found duplicate drive address for disk with target name '\(disk.target.dev ?? "")' \(address.text)"
+                )
             }
         }
         try checkDuplicateHostdevs(places)

@@ -19,9 +19,11 @@ extension DomainValidation {
     private func checkSpice(_ graphics: Graphics) throws {
         guard !context.spiceTLS else { return }
         if let port = graphics.tlsPort, port > 0 {
-            throw VirtError.unsupported("spice TLS port set in XML configuration, but TLS is disabled in qemu.conf", .qemu)
+            throw VirtError.unsupported(
+                "spice TLS port set in XML configuration, but TLS is disabled in qemu.conf", .qemu)
         }
-        guard graphics.defaultMode == "secure" || graphics.spice.channels.contains(where: { $0.mode == "secure" }) else {
+        guard graphics.defaultMode == "secure" || graphics.spice.channels.contains(where: { $0.mode == "secure" })
+        else {
             return
         }
         throw VirtError.unsupported(

@@ -70,7 +70,8 @@ extension DomainValidation {
 
     private func wrongTimer(_ name: String) -> VirtError {
         .unsupported(
-            "Configuring the '\(name)' timer is not supported for virtType=\(domain.type.rawValue) arch=\(machine.arch) machine=\(machine.machine) guests",
+            "Configuring the '\(name)' timer is not supported for virtType=\(domain.type.rawValue) "
+                + "arch=\(machine.arch) machine=\(machine.machine) guests",
             .qemu)
     }
 

@@ -46,7 +46,8 @@ extension DomainValidation {
             throw VirtError.malformed(
                 tuning.mode == .restrictive
                     ? "'restrictive' mode is required in memnode element when mode is 'restrictive' in memory element"
-                    : "'restrictive' mode is not allowed in memnode element unless mode is 'restrictive' in memory element",
+                    : "'restrictive' mode is not allowed in memnode element unless mode is 'restrictive' in "
+                        + "memory element",
                 .none)
         }
     }
@@ -65,7 +66,8 @@ extension DomainValidation {
                     "vCPUs count must be a multiple of the vCPU hotplug granularity (\(threads.threads))", .qemu)
             }
         }
-        if let current = domain.vcpu.current, machine.isPSeries, let threads = domain.cpu?.topology?.threads, threads > 1,
+        if let current = domain.vcpu.current, machine.isPSeries, let threads = domain.cpu?.topology?.threads,
+            threads > 1,
             current % threads != 0
         {
             throw VirtError.unsupported(
