@@ -1,5 +1,5 @@
 package import QEMUMonitor
-import VirtCore
+package import VirtCore
 package import VirtModel
 
 /// The commands that add a device to a running guest: the same words as on the command line, in the monitor's form.
@@ -34,7 +34,7 @@ package enum DevicePlug {
         for index in stride(from: 0, to: words.count, by: 2) where index + 1 < words.count {
             let (option, text) = (words[index], words[index + 1])
             if let name = names[option] {
-                commands.append(QMPCommand(name, try JSONParser.parse(Array(text.utf8)[...])))
+                commands.append(QMPCommand(name, try JSONParser.parse(text)))
             } else if option == "-chardev" {
                 commands.append(try characterDevice(text, devices))
             } else if option != "-watchdog-action" {

@@ -1,0 +1,49 @@
+import VirtCore
+import VirtModel
+import VirtRPC
+import VirtWire
+
+/// Calls that the guest agent answers. This driver does not talk to agents yet: what they get is libvirt's error for the
+/// state that the agent's channel is in, or that agent commands are not supported.
+enum AgentHandlers {
+    static func install(into table: inout HandlerTable, driver: QEMUDriver) {
+        let registry = driver.registry
+        @Sendable func refuse(_ domain: RemoteNonnullDomain) throws -> VirtError {
+            let (live, _) = try registry.snapshot(domain).running()
+            try AgentRules.requireConnected(live)
+            return VirtError(.operationUnsupported, .qemu, "guest agent commands")
+        }
+        table.on(RemoteProgram.DomainGetTime.self) { arguments, _ in throw try refuse(arguments.dom) }
+        table.on(RemoteProgram.DomainSetTime.self) { arguments, _ in throw try refuse(arguments.dom) }
+        table.on(RemoteProgram.DomainGetFsinfo.self) { arguments, _ in throw try refuse(arguments.dom) }
+        table.on(RemoteProgram.DomainFsfreeze.self) { arguments, _ in throw try refuse(arguments.dom) }
+        table.on(RemoteProgram.DomainFsthaw.self) { arguments, _ in throw try refuse(arguments.dom) }
+        table.on(RemoteProgram.DomainFstrim.self) { arguments, _ in throw try refuse(arguments.dom) }
+        table.on(RemoteProgram.DomainGetGuestInfo.self) { arguments, _ in throw try refuse(arguments.dom) }
+        table.on(RemoteProgram.DomainSetUserPassword.self) { arguments, _ in throw try refuse(arguments.dom) }
+        table.on(RemoteProgram.DomainGetGuestVcpus.self) { arguments, _ in throw try refuse(arguments.dom) }
+        table.on(RemoteProgram.DomainSetGuestVcpus.self) { arguments, _ in throw try refuse(arguments.dom) }
+        table.on(RemoteProgram.DomainAuthorizedSshKeysGet.self) { arguments, _ in throw try refuse(arguments.dom) }
+        table.on(RemoteProgram.DomainAuthorizedSshKeysSet.self) { arguments, _ in throw try refuse(arguments.dom) }
+        table.onAsync(RemoteProgram.DomainAgentSetResponseTimeout.self) { arguments, caller in
+            try arguments.flags.checkFlags(0, "qemuDomainAgentSetResponseTimeout")
+            guard arguments.timeout >= -2 else {
+                throw VirtError(
+                    .invalidArg, .qemu,
+                    "guest agent timeout '\(arguments.timeout)' is less than the minimum '-2'")
+            }
+            try await registry.actor(arguments.dom).setAgentTimeout(arguments.timeout, caller.client)
+            return .init(result: 0)
+        }
+    }
+}
+
+extension DomainActor {
+    fileprivate func setAgentTimeout(_ seconds: Int32, _ client: ClientHandle) async throws {
+        try await withJob(.modify, "virDomainAgentSetResponseTimeout", client: client.id) {
+            _ = try self.running()
+            self.runtime?.agentTimeout = seconds
+            await self.saveStatus()
+        }
+    }
+}
