@@ -3,8 +3,8 @@ package import VirtXML
 
 extension StoragePool: XMLMappable {
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
-        x.namespace("fs", "http://libvirt.org/schemas/storagepool/fs/1.0", used: !mountOptions.isEmpty)
         try x.required("type", &type)
+        x.namespace("fs", "http://libvirt.org/schemas/storagepool/fs/1.0", used: !mountOptions.isEmpty)
         try mapIdentity(&x)
         try mapSizes(&x)
         try mapFeatures(&x)
@@ -15,8 +15,8 @@ extension StoragePool: XMLMappable {
     }
 
     private mutating func mapIdentity<M: ElementMapper>(_ x: inout M) throws {
-        var given: String? = name
-        var text: String? = uuid.description
+        var given: String? = x.isReading ? nil : name
+        var text: String? = x.isReading ? nil : uuid.description
         try x.textElement("name", &given)
         try x.textElement("uuid", &text)
         guard x.isReading else { return }

@@ -45,11 +45,20 @@ struct SecretLookup: Sendable {
             _ = try await client.call(RemoteProgram.AuthList.self, XDRVoid())
             let arguments = RemoteConnectOpenArgs(name: "secret:///system", flags: 0)
             _ = try await client.call(RemoteProgram.ConnectOpen.self, arguments)
+            try await identify(client)
             return client
         } catch {
             client.close()
             throw error
         }
+    }
+
+    /// Private secrets are handed out to the host's daemons only.
+    private func identify(_ client: RPCClient) async throws {
+        guard let token = SystemToken.current else { return }
+        let field = TypedParameter(Identity.systemTokenField, .string(token))
+        let arguments = RemoteConnectSetIdentityArgs(params: [field], flags: 0)
+        _ = try await client.call(RemoteProgram.ConnectSetIdentity.self, arguments)
     }
 
     private func lookUp(_ secret: StorageSecret, _ client: RPCClient) async throws -> RemoteNonnullSecret {
