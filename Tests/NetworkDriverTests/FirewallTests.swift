@@ -67,9 +67,10 @@ struct FirewallTests {
     @Test("A routed network passes packets in both directions and translates none")
     func route() throws {
         let all = try lines("<forward mode='route' dev='up0'/><ip family='ipv6' address='fd00::1' prefix='64'/>")
-        #expect(all.contains(
-            "ipv6 filter --insert LIBVIRT_FWI --destination fd00::/64 --in-interface up0 --out-interface vb0 "
-                + "--jump ACCEPT"))
+        #expect(
+            all.contains(
+                "ipv6 filter --insert LIBVIRT_FWI --destination fd00::/64 --in-interface up0 --out-interface vb0 "
+                    + "--jump ACCEPT"))
         #expect(!all.contains { $0.contains(" nat ") || $0.contains(" mangle ") })
         #expect(all.contains { $0.contains("--destination-port 547") })
     }
@@ -79,9 +80,10 @@ struct FirewallTests {
         var network = try network("<bridge name='vb0'/>")
         #expect(try FirewallRules.rules(for: network).allSatisfy { $0.layer == .ipv4 })
         network.allowsIPv6WithoutGateway = true
-        #expect(try FirewallRules.rules(for: network).filter { $0.layer == .ipv6 }.map { $0.chain } == [
-            "LIBVIRT_FWO", "LIBVIRT_FWI", "LIBVIRT_FWX",
-        ])
+        #expect(
+            try FirewallRules.rules(for: network).filter { $0.layer == .ipv6 }.map { $0.chain } == [
+                "LIBVIRT_FWO", "LIBVIRT_FWI", "LIBVIRT_FWX",
+            ])
     }
 
     @Test("Open networks, and those on devices of the host, have no rules")

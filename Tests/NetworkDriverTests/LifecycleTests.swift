@@ -24,7 +24,8 @@ struct LifecycleTests {
         #expect(
             order == [
                 "createBridge", "setMTU", "setForwardDelay", "setSpanningTree", "configureIPv6", "addRules",
-                "addAddress", "addAddress", "setVLANFiltering", "setOnline", "checkIPv6Forwarding", "enableForwarding", "startDnsmasq",
+                "addAddress", "addAddress", "setVLANFiltering", "setOnline", "checkIPv6Forwarding", "enableForwarding",
+                "startDnsmasq",
                 "trafficControl",
             ])
         #expect(host.now.files["/nonexistent/s/n.xml"]?.contains("<networkstatus>") == true)
@@ -54,8 +55,9 @@ struct LifecycleTests {
     private static func label(_ action: HostAction) -> String? {
         switch action {
         case .writeFile, .makeDirectory, .removeFile: return nil
-        case .trafficControl(let command): return command.arguments.contains(
-            "root") && !command.isOptional ? "trafficControl" : nil
+        case .trafficControl(let command):
+            return command.arguments.contains(
+                "root") && !command.isOptional ? "trafficControl" : nil
         default: return String("\(action)".prefix { $0 != "(" })
         }
     }

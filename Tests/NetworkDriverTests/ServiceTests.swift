@@ -41,12 +41,15 @@ struct ServiceTests {
         let uuid = "b1b1b1b1-0000-4000-8000-0000000000a1"
         _ = try await service.define(definition("<uuid>\(uuid)</uuid><bridge name='vb7'/>", name: "a"))
         let prefix = "operation failed: network 'a' "
-        #expect(await message { _ = try await service.define(definition("<bridge name='vb7'/>", name: "b")) }
-            == "internal error: bridge name 'vb7' already in use.")
-        #expect(await message { _ = try await service.define(definition("", name: "a")) }
-            == prefix + "already exists with uuid \(uuid)")
-        #expect(await message { _ = try await service.define(definition("<uuid>\(uuid)</uuid>", name: "b")) }
-            == prefix + "is already defined with uuid \(uuid)")
+        #expect(
+            await message { _ = try await service.define(definition("<bridge name='vb7'/>", name: "b")) }
+                == "internal error: bridge name 'vb7' already in use.")
+        #expect(
+            await message { _ = try await service.define(definition("", name: "a")) }
+                == prefix + "already exists with uuid \(uuid)")
+        #expect(
+            await message { _ = try await service.define(definition("<uuid>\(uuid)</uuid>", name: "b")) }
+                == prefix + "is already defined with uuid \(uuid)")
     }
 
     @Test("A definition that cannot be saved leaves the old one")
@@ -54,8 +57,12 @@ struct ServiceTests {
         let text = definition("<uuid>b1b1b1b1-0000-4000-8000-0000000000a1</uuid><bridge name='vb7'/>")
         _ = try await service.define(text)
         host.prepare { $0.failing = $0.actions.count }
-        #expect(await message { _ = try await service.define(definition(
-            "<uuid>b1b1b1b1-0000-4000-8000-0000000000a1</uuid><bridge name='vb8'/>")) } != nil)
+        #expect(
+            await message {
+                _ = try await service.define(
+                    definition(
+                        "<uuid>b1b1b1b1-0000-4000-8000-0000000000a1</uuid><bridge name='vb8'/>"))
+            } != nil)
         #expect(try service.registry.find("n").persistent?.bridge.name == "vb7")
         host.prepare { $0.failing = $0.actions.count }
         #expect(await message { _ = try await service.define(definition("", name: "new")) } != nil)
@@ -68,8 +75,9 @@ struct ServiceTests {
             definition("<bridge name='vb7'/><ip address='10.0.0.1' prefix='24'/>"))
         let update = Network.Update(
             command: 3, section: 10, parentIndex: -1, xml: "<host ip='10.0.0.5'><hostname>five</hostname></host>")
-        #expect(await message { try await service.update(network.uuid, "n", update, flags: 1) }
-            == "Requested operation is not valid: network is not running")
+        #expect(
+            await message { try await service.update(network.uuid, "n", update, flags: 1) }
+                == "Requested operation is not valid: network is not running")
         try await service.start(network.uuid, "n")
         try await service.update(network.uuid, "n", update, flags: 0)
         let entry = try service.registry.find("n")
@@ -84,10 +92,12 @@ struct ServiceTests {
     func transient() async throws {
         let network = try await service.create(definition("<bridge name='vb7'/>"))
         #expect(try !service.registry.find("n").isPersistent)
-        #expect(await message { try await service.undefine(network.uuid, "n") }
-            == "Requested operation is not valid: can't undefine transient network")
-        #expect(await message { try await service.setAutostart(network.uuid, "n", true) }
-            == "Requested operation is not valid: cannot set autostart for transient network")
+        #expect(
+            await message { try await service.undefine(network.uuid, "n") }
+                == "Requested operation is not valid: can't undefine transient network")
+        #expect(
+            await message { try await service.setAutostart(network.uuid, "n", true) }
+                == "Requested operation is not valid: cannot set autostart for transient network")
         try await service.destroy(network.uuid, "n")
         #expect(service.registry.all.isEmpty)
         host.prepare { $0.failing = $0.actions.count + 1 }
@@ -99,8 +109,9 @@ struct ServiceTests {
     func ports() async throws {
         let network = try await service.define(
             definition("<forward mode='vepa'><interface dev='e1'/><interface dev='e2'/></forward>"))
-        #expect(await message { _ = try await create(network, 1) }
-            == "Requested operation is not valid: network 'n' is not active")
+        #expect(
+            await message { _ = try await create(network, 1) }
+                == "Requested operation is not valid: network 'n' is not active")
         try await service.start(network.uuid, "n")
         var devices: [NetworkPort.Plug] = []
         for number in 1...3 { devices.append(try await create(network, number).plug) }
@@ -114,8 +125,9 @@ struct ServiceTests {
         try await service.deletePort(network.uuid, "n", Self.uuid(1))
         let entry = try service.registry.find("n")
         #expect(entry.current.forward?.devices.map { $0.connections } == [1, 1])
-        #expect(await message { try await service.deletePort(network.uuid, "n", Self.uuid(1)) }
-            == "network port not found: Network port with UUID \(Self.uuid(1)) does not exist")
+        #expect(
+            await message { try await service.deletePort(network.uuid, "n", Self.uuid(1)) }
+                == "network port not found: Network port with UUID \(Self.uuid(1)) does not exist")
     }
 
     @Test("Guaranteed rates are added up, and refused when they are more than the network has")
@@ -126,8 +138,9 @@ struct ServiceTests {
         let port = try await create(network, 1, floor)
         #expect(port.classID == 3)
         #expect(try service.registry.find("n").status?.floorSum == 60)
-        #expect(await message { _ = try await create(network, 2, floor) }?.hasSuffix(
-            "new combined inbound floor=120 would overcommit average=100 on network 'n'") == true)
+        #expect(
+            await message { _ = try await create(network, 2, floor) }?.hasSuffix(
+                "new combined inbound floor=120 would overcommit average=100 on network 'n'") == true)
         try await service.deletePort(network.uuid, "n", port.uuid)
         #expect(try service.registry.find("n").status?.floorSum == 0)
         #expect(try service.registry.find("n").status?.classIDs == [0, 1, 2])

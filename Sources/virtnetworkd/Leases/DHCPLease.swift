@@ -1,7 +1,7 @@
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// A DHCP lease as the lease file of a bridge (`BRIDGE.status`, a JSON array) keeps it.

@@ -19,7 +19,10 @@ struct NetworkUpdateTests {
             """.utf8)
     }
 
-    private enum Command: UInt32 { case modify = 1, delete, addLast, addFirst }
+    private enum Command: UInt32 {
+        case modify = 1
+        case delete, addLast, addFirst
+    }
 
     private func update(
         _ section: Network.UpdateSection, _ command: Command, _ xml: String, parent: Int32 = -1

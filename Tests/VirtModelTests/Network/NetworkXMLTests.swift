@@ -131,50 +131,70 @@ struct NetworkXMLTests {
         arguments: [
             ("<forward mode='zzz'/>", 67, "unsupported configuration: unknown forwarding type 'zzz'"),
             (
-                "<forward mode='nat'/>", 27, "XML error: nat forwarding requested, but no IP address provided "
-                    + "for network 'n'"),
+                "<forward mode='nat'/>", 27,
+                "XML error: nat forwarding requested, but no IP address provided "
+                    + "for network 'n'"
+            ),
             ("<ip/>", 27, "XML error: Missing required address attribute in network 'n'"),
             (
-                "<ip address='10.0.0.1' prefix='40'/>", 67, "unsupported configuration: Invalid IPv4 prefix "
-                    + "'40' in network 'n'"),
+                "<ip address='10.0.0.1' prefix='40'/>", 67,
+                "unsupported configuration: Invalid IPv4 prefix "
+                    + "'40' in network 'n'"
+            ),
             (
                 "<ip address='fd00::1'/>", 67,
                 "unsupported configuration: no family specified for non-IPv4 address 'fd00::1' in network 'n'"
             ),
             (
-                "<ip address='10.0.0.1'><dhcp><range start='10.0.0.2'/></dhcp></ip>", 27, "XML error: Missing "
-                    + "'end' attribute in dhcp range for network 'n'"),
+                "<ip address='10.0.0.1'><dhcp><range start='10.0.0.2'/></dhcp></ip>", 27,
+                "XML error: Missing "
+                    + "'end' attribute in dhcp range for network 'n'"
+            ),
             (
-                "<mac address='01:00:5e:00:00:01'/>", 27, "XML error: Invalid multicast bridge mac address "
-                    + "'01:00:5e:00:00:01' in network 'n'"),
+                "<mac address='01:00:5e:00:00:01'/>", 27,
+                "XML error: Invalid multicast bridge mac address "
+                    + "'01:00:5e:00:00:01' in network 'n'"
+            ),
             ("<dns enable='no'><txt name='a' value='b'/></dns>", 27, "XML error: Extra data in disabled network 'n'"),
             (
-                "<dns><txt name='a b' value='c'/></dns>", 35, "prohibited character in DNS TXT record name 'a "
-                    + "b' of network n"),
+                "<dns><txt name='a b' value='c'/></dns>", 35,
+                "prohibited character in DNS TXT record name 'a "
+                    + "b' of network n"
+            ),
             ("<dns><host ip='10.0.0.9'/></dns>", 35, "Missing hostname in network 'n' DNS HOST record"),
             (
-                "<dns><srv service='a' protocol='tcp' port='5'/></dns>", 35, "DNS SRV port attribute not "
-                    + "permitted without target for service 'a' in network 'n'"),
+                "<dns><srv service='a' protocol='tcp' port='5'/></dns>", 35,
+                "DNS SRV port attribute not "
+                    + "permitted without target for service 'a' in network 'n'"
+            ),
             ("<bridge delay='x'/>", 27, "XML error: Invalid delay value in network 'n'"),
             ("<vlan/>", 27, "XML error: missing tag id - each <vlan> must have at least one <tag id='n'/> subelement"),
             (
-                "<virtualport type='802.1Qbh'><parameters managerid='1'/></virtualport>", 27, "XML error: extra "
-                    + "managerid unsupported in <virtualport type='802.1Qbh'>"),
+                "<virtualport type='802.1Qbh'><parameters managerid='1'/></virtualport>", 27,
+                "XML error: extra "
+                    + "managerid unsupported in <virtualport type='802.1Qbh'>"
+            ),
             ("<bandwidth><inbound peak='5'/></bandwidth>", 35, "Missing mandatory average or floor attributes"),
             (
-                "<bandwidth><inbound average='5' floor='6'/></bandwidth>", 67, "unsupported configuration: "
-                    + "floor attribute is not supported for this config"),
+                "<bandwidth><inbound average='5' floor='6'/></bandwidth>", 67,
+                "unsupported configuration: "
+                    + "floor attribute is not supported for this config"
+            ),
             ("<uuid>x</uuid>", 1, "internal error: malformed uuid element"),
             (
                 "<ip address='10.0.0.1' prefix='24'/><route address='10.9.0.0' prefix='16' gateway='10.8.0.1'/>", 67,
                 "unsupported configuration: unreachable static route gateway '10.8.0.1' specified for network 'n'"
             ),
             (
-                "<route address='10.9.0.1' prefix='16' gateway='10.8.0.1'/>", 27, "XML error: n: Address "
-                    + "'10.9.0.1' in route definition is not a network address"),
+                "<route address='10.9.0.1' prefix='16' gateway='10.8.0.1'/>", 27,
+                "XML error: n: Address "
+                    + "'10.9.0.1' in route definition is not a network address"
+            ),
             (
-                "<forward mode='bridge'/><bridge name='b' stp='on'/>", 27, "XML error: bridge delay/stp/zone "
-                    + "options only allowed in route, nat, and isolated mode, not in bridge (network 'n')"),
+                "<forward mode='bridge'/><bridge name='b' stp='on'/>", 27,
+                "XML error: bridge delay/stp/zone "
+                    + "options only allowed in route, nat, and isolated mode, not in bridge (network 'n')"
+            ),
         ])
     func errors(body: String, code: Int32, message: String) throws {
         let error = #expect(throws: VirtError.self) { try Network.parse(minimal(body).utf8) }

@@ -191,7 +191,10 @@ extension ElementMapper {
         var text: String? = isReading ? nil : value?.description
         try self.attribute(attribute, &text)
         guard isReading else { return }
-        guard let text else { return value = nil }
+        guard let text else {
+            value = nil
+            return
+        }
         value = try IPAddress.parse(text)
     }
 
@@ -204,7 +207,10 @@ extension ElementMapper {
             try $0.attribute("unit", &unit)
         }
         guard isReading else { return }
-        guard let expiry else { return value = nil }
+        guard let expiry else {
+            value = nil
+            return
+        }
         let time = Network.LeaseTime(expiry: expiry, unit: unit ?? .minutes)
         if expiry > 0, time.unit == .seconds && expiry < 120 || time.unit == .minutes && expiry < 2 {
             throw NetworkXML.unsupported("The minimum lease time should be greater than 2 minutes")

@@ -208,8 +208,11 @@ extension Network.PCIAddress: XMLMappable {
         try x.attribute("slot", &slot, .hex(2))
         try x.attribute("function", &function, .hex(1))
         guard x.isReading else { return }
-        let parts = [(
-            "domain", domain, 0xFFFF_FFFF), ("bus", bus, 0xFF), ("slot", slot, 0x1F), ("function", function, 7)]
+        let parts = [
+            (
+                "domain", domain, 0xFFFF_FFFF
+            ), ("bus", bus, 0xFF), ("slot", slot, 0x1F), ("function", function, 7),
+        ]
         for (label, value, limit) in parts where value > limit {
             throw NetworkXML.malformed(
                 "Invalid PCI address \(label)='0x\(String(value, radix: 16))', must be <= "

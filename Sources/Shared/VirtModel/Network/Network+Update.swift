@@ -66,7 +66,9 @@ extension Network {
     func conflict(_ text: String) -> VirtError { VirtError(.operationInvalid, .network, text) }
 
     /// The command of an update, after a check of the element's name. What can't be modified says so first.
-    func command(_ update: Update, _ element: XMLNode, _ wanted: String, fixed: String? = nil) throws(VirtError)
+    func command(
+        _ update: Update, _ element: XMLNode, _ wanted: String, fixed: String? = nil
+    ) throws(VirtError)
         -> UpdateCommand
     {
         let command = UpdateCommand(rawValue: update.command) ?? .none

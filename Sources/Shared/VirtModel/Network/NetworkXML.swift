@@ -35,7 +35,10 @@ extension ElementMapper {
         guard isReading else { return try attribute(name, &value, format) }
         var text: String?
         try attribute(name, &text)
-        guard let text else { return value = nil }
+        guard let text else {
+            value = nil
+            return
+        }
         guard let read = T(xml: text, format: format) else { throw failure(text) }
         value = read
     }

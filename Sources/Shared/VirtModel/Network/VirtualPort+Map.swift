@@ -14,7 +14,8 @@ extension VirtualPort: XMLMappable {
             try $0.attribute("typeid", &type, .anyBase) { _ in Self.unparsable("typeid") }
             try $0.attribute("typeidversion", &version, .anyBase) { _ in Self.unparsable("typeidversion") }
             try $0.attribute(
-                "instanceid", &instance) { _ in Self.malformed("cannot parse instanceid parameter as a uuid") }
+                "instanceid", &instance
+            ) { _ in Self.malformed("cannot parse instanceid parameter as a uuid") }
             try $0.attribute("interfaceid", &interface) { _ in
                 Self.malformed("cannot parse interfaceid parameter as a uuid")
             }

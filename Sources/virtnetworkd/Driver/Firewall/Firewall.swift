@@ -38,7 +38,10 @@ actor Firewall {
     }
 
     private func enter() async {
-        if !isBusy { return isBusy = true }
+        if !isBusy {
+            isBusy = true
+            return
+        }
         await withCheckedContinuation { waiting.append($0) }
     }
 

@@ -74,7 +74,9 @@ enum FirewallRules {
 }
 
 extension FirewallRules {
-    private static func specific(_ ip: Network.IP, _ bridge: String, _ network: Network) throws(VirtError)
+    private static func specific(
+        _ ip: Network.IP, _ bridge: String, _ network: Network
+    ) throws(VirtError)
         -> [FirewallRule]
     {
         guard let forward = network.forward else { return [] }

@@ -77,8 +77,9 @@ extension NetworkHandlers {
         var result: [TypedParameter] = []
         func add(_ direction: String, _ rate: Bandwidth.Rate) {
             for (name, path) in inbound where direction == "inbound" || name != "floor" {
-                result.append(TypedParameter(
-                    "\(direction).\(name)", .uint(UInt32(truncatingIfNeeded: rate[keyPath: path]))))
+                result.append(
+                    TypedParameter(
+                        "\(direction).\(name)", .uint(UInt32(truncatingIfNeeded: rate[keyPath: path]))))
             }
         }
         if let rate = bandwidth?.inbound { add("inbound", rate) }

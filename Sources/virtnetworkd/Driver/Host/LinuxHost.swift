@@ -24,7 +24,8 @@ struct LinuxHost: NetworkHost {
             try await dnsmasqControl.start(configuration: configuration, bridge: bridge)
         case .runHook(let call): try await hooks.run(call)
         case .createBridge, .deleteLink, .setMTU, .setForwardDelay, .setSpanningTree, .setVLANFiltering, .setOnline,
-            .addAddress, .addRoute, .configureIPv6, .checkIPv6Forwarding, .enableForwarding, .writeFile, .removeFile, .makeDirectory,
+            .addAddress, .addRoute, .configureIPv6, .checkIPv6Forwarding, .enableForwarding, .writeFile, .removeFile,
+            .makeDirectory,
             .reloadDnsmasq, .endDnsmasq, .awaitEndOfDnsmasq:
             try await BlockingPool.shared.run { try Self.performBlocking(action) }
         }

@@ -63,7 +63,8 @@ struct NetworkLifecycle: Sendable {
 
     /// The state file of a running network.
     func writeStatus(_ status: NetworkStatus) throws -> HostAction {
-        let text = ObjectStore.header(command: "net-edit", name: status.network.name, uuid: status.network.uuid)
+        let text =
+            ObjectStore.header(command: "net-edit", name: status.network.name, uuid: status.network.uuid)
             + (try status.format())
         return .writeFile(paths.status(status.network.name), text: text, mode: 0o600)
     }

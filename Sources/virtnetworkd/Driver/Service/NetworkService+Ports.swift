@@ -39,7 +39,8 @@ extension NetworkService {
     }
 
     private func save(_ port: NetworkPort, of network: String) async throws {
-        let text = ObjectStore.header(command: "net-port-create", name: port.uuid.description, uuid: port.uuid)
+        let text =
+            ObjectStore.header(command: "net-port-create", name: port.uuid.description, uuid: port.uuid)
             + (try port.format())
         try await host.perform(.writeFile("\(paths.ports(network))/\(port.uuid).xml", text: text, mode: 0o600))
     }

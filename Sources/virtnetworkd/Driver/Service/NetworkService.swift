@@ -70,7 +70,8 @@ final class NetworkService: Sendable {
     }
 
     func save(_ network: Network) async throws {
-        let text = ObjectStore.header(command: "net-edit", name: network.name, uuid: network.uuid)
+        let text =
+            ObjectStore.header(command: "net-edit", name: network.name, uuid: network.uuid)
             + (try network.format(.inactive))
         try await host.perform(.writeFile(paths.configuration(network.name), text: text, mode: 0o600))
     }
