@@ -48,8 +48,7 @@ package struct CommandEnvironment: Sendable, Equatable {
 
     /// The environment that C libvirt shows for a guest that is not started.
     package static func native(name: String, root: String = "/var/lib/libvirt/qemu") -> CommandEnvironment {
-        let safe = name.unicodeScalars.filter { $0.value > 32 && $0 != "/" }
-        let short = "-1-" + String(String.UnicodeScalarView(safe.prefix(20)))
+        let short = "-1-" + String(String.UnicodeScalarView(name.unicodeScalars.prefix(20)))
         return CommandEnvironment(
             libraryDirectory: "\(root)/domain-\(short)", channelDirectory: "\(root)/channel/target/domain-\(short)",
             memoryDirectory: "\(root)/ram/\(short)")

@@ -15,7 +15,13 @@ package struct QEMUCommandLine: Sendable, Equatable {
     }
 
     /// The line that `virsh domxml-to-native` shows.
-    package var text: String { (environment + [binary] + arguments).map(Self.quoted).joined(separator: " ") }
+    package var text: String {
+        let variables = environment.map { variable -> String in
+            guard let equals = variable.firstIndex(of: "=") else { return Self.quoted(variable) }
+            return variable[...equals] + Self.quoted(String(variable[variable.index(after: equals)...]))
+        }
+        return (variables + ([binary] + arguments).map(Self.quoted)).joined(separator: " ")
+    }
 
     /// A word as a shell takes it, quoted as libvirt does.
     private static func quoted(_ word: String) -> String {

@@ -123,7 +123,7 @@ extension CommandBuilder {
         }
         if let policy = filesystem.writePolicy { options.append("writeout=\(policy.rawValue)") }
         options += ["id=fsdev-\(alias)", "path=\(KeyValueText.escape(filesystem.sourceDirectory ?? ""))"]
-        if filesystem.readonly { options.append("readonly=on") }
+        if filesystem.readonly { options.append("readonly") }
         return options.joined(separator: ",")
     }
 

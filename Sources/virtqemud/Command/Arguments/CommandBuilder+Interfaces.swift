@@ -126,9 +126,9 @@ extension CommandBuilder {
         properties.add("netdev", netdev)
         properties.add("id", alias)
         properties.add("mac", interface.mac?.description)
+        properties.add("bootindex", bootIndex)
         try addAddress(interface.info, to: &properties)
         if let rom = interface.info.rom { addROM(rom, to: &properties) }
-        properties.add("bootindex", bootIndex)
         if let teaming = interface.teaming {
             switch teaming.type {
             case .persistent: properties.add("failover", true)

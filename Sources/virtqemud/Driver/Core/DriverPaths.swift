@@ -39,12 +39,9 @@ struct DriverPaths: Sendable {
     func pidFile(_ name: String) -> String { "\(state)/\(name).pid" }
     func logFile(_ name: String) -> String { "\(log)/\(name).log" }
 
-    /// `domain-ID-NAME` with at most 20 characters of the name, those that are safe in a path.
+    /// `domain-ID-NAME` with at most 20 characters of the name, whatever they are.
     static func shortName(_ name: String, id: Int32) -> String {
-        let safe = name.unicodeScalars.filter { scalar in
-            scalar.properties.isAlphabetic || scalar.properties.numericType != nil || "-_.+@".unicodeScalars.contains(scalar)
-        }
-        return "domain-\(id)-" + String(String.UnicodeScalarView(safe.prefix(20)))
+        "domain-\(id)-" + String(String.UnicodeScalarView(name.unicodeScalars.prefix(20)))
     }
 
     func domainLibrary(_ name: String, id: Int32) -> String { library + "/" + Self.shortName(name, id: id) }
