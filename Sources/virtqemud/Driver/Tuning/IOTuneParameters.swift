@@ -4,7 +4,7 @@ import VirtModel
 
 /// Limits of a disk's throughput as typed parameters (`virsh blkdeviotune`), in libvirt's order.
 enum IOTuneParameters {
-    typealias Field = WritableKeyPath<IOTune, UInt64?> & Sendable
+    typealias Field = any WritableKeyPath<IOTune, UInt64?> & Sendable
 
     /// A group of limits: what a call sets of it replaces the whole group.
     struct Group: Sendable {
