@@ -58,7 +58,8 @@ final class FakeHost: NetworkHost {
         case .endDnsmasq(let process), .awaitEndOfDnsmasq(let process):
             state.dnsmasq = state.dnsmasq.filter { $0.value != process.pid }
         case .setMTU, .setForwardDelay, .setSpanningTree, .setVLANFiltering, .setOnline, .addAddress, .addRoute,
-            .configureIPv6, .checkIPv6Forwarding, .enableForwarding, .trafficControl, .makeDirectory, .reloadDnsmasq,
+            .configureIPv6, .checkIPv6Forwarding, .checkChains, .enableForwarding, .trafficControl, .makeDirectory,
+            .reloadDnsmasq,
             .runHook:
             break
         }

@@ -11,18 +11,27 @@ actor Firewall {
 
     init() {}
 
-    /// Forgets that the chains were made: somebody may have flushed the host's rules.
     func forgetChains() { chains = [:] }
 
     func add(_ rules: [FirewallRule]) async throws {
         await enter()
         defer { leave() }
+        let known = Set(chains.keys)
         await setUpChains()
         for layer in FirewallRule.Layer.allCases {
             let own = rules.filter { $0.layer == layer }
             guard !own.isEmpty else { continue }
-            try chains[layer]?.get()
-            try await insert(own, layer)
+            do {
+                try chains[layer]?.get()
+                try await insert(own, layer)
+            } catch {
+                // Chains that were there once may be gone: somebody loaded a ruleset of his own.
+                guard known.contains(layer) else { throw error }
+                chains[layer] = nil
+                await setUpChains()
+                try chains[layer]?.get()
+                try await insert(own, layer)
+            }
         }
     }
 

@@ -19,7 +19,13 @@ actor NftablesFirewall: FirewallBackend {
         }
         let lines = rules.compactMap { NftablesRules.insertion($0, comment: NftablesRules.comment($0)) }
         // All or none: nft applies a file as one transaction.
-        try await run(lines.joined())
+        do {
+            try await run(lines.joined())
+        } catch {
+            // The tables may be gone: somebody loaded a ruleset of his own.
+            try await run(FirewallRule.Layer.allCases.map { NftablesRules.setUp($0) }.joined())
+            try await run(lines.joined())
+        }
     }
 
     func remove(_ rules: [FirewallRule]) async {

@@ -20,6 +20,8 @@ enum HostAction: Equatable, Sendable {
     /// Makes libvirt's chains, and the rules in them.
     case addRules([FirewallRule])
     case removeRules([FirewallRule])
+    /// Has the next rules look whether libvirt's chains are still there.
+    case checkChains
     /// Runs tc; failures of optional commands don't count.
     case trafficControl(TrafficCommand)
     case writeFile(String, text: String, mode: UInt32)

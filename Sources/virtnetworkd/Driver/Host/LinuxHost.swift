@@ -19,6 +19,7 @@ struct LinuxHost: NetworkHost {
         switch action {
         case .addRules(let rules): try await firewall.add(rules)
         case .removeRules(let rules): await firewall.remove(rules)
+        case .checkChains: await firewall.forgetChains()
         case .trafficControl(let command): try await control(command)
         case .startDnsmasq(let configuration, let bridge):
             try await dnsmasqControl.start(configuration: configuration, bridge: bridge)
@@ -60,7 +61,7 @@ struct LinuxHost: NetworkHost {
         case .reloadDnsmasq(let process): try DnsmasqControl.reload(process)
         case .endDnsmasq(let process): DnsmasqControl.end(process)
         case .awaitEndOfDnsmasq(let process): DnsmasqControl.awaitEnd(process)
-        case .addRules, .removeRules, .trafficControl, .startDnsmasq, .runHook: break
+        case .addRules, .removeRules, .checkChains, .trafficControl, .startDnsmasq, .runHook: break
         }
     }
 
@@ -98,6 +99,7 @@ protocol NetworkHooks: Sendable {
 protocol FirewallBackend: Sendable {
     func add(_ rules: [FirewallRule]) async throws
     func remove(_ rules: [FirewallRule]) async
+    /// Looks for libvirt's chains anew before the next rule: somebody may have flushed the host's rules.
     func forgetChains() async
 }
 

@@ -130,6 +130,7 @@ extension NetworkService {
 
     /// Puts rules and dnsmasq of all running networks in order again.
     func refresh() async {
+        await lifecycle.attempt(.checkChains)
         for entry in registry.all where entry.status?.network.isManaged == true {
             do {
                 try await change(entry.uuid, entry.name, "refresh") { entry in
