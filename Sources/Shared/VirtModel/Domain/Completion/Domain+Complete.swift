@@ -36,6 +36,9 @@ struct DomainCompletion {
         try completeNUMA(&domain)
         try completeDevices(&domain)
         try completeCommon(&domain)
+        if emulator.virtTypes.contains(domain.type), emulator.supports(arch: machine.arch) {
+            try emulator.checkMachine(of: domain)
+        }
         try assignAddresses(&domain)
     }
 

@@ -58,8 +58,16 @@ struct DomainValidation {
         guard emulator.supports(arch: domain.os.arch ?? "") else {
             throw VirtError.unsupported("\(name) arch '\(domain.os.arch ?? "")'", .qemu)
         }
-        guard let machine = domain.os.machine, emulator.machine(machine) != nil else {
-            throw VirtError.unsupported("\(name) machine type '\(domain.os.machine ?? "")'", .qemu)
+        try emulator.checkMachine(of: domain)
+    }
+}
+
+extension DomainCompletionContext.Emulator {
+    /// Refuses a machine type that the emulator does not have.
+    func checkMachine(of domain: Domain) throws {
+        guard let name = domain.os.machine, machine(name) != nil else {
+            throw VirtError.unsupported(
+                "Emulator '\(path)' does not support machine type '\(domain.os.machine ?? "")'", .qemu)
         }
     }
 }

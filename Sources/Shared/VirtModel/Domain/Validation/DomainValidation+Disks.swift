@@ -4,7 +4,7 @@ import VirtXML
 extension DomainValidation {
     func check(_ disk: Disk) throws {
         guard let name = disk.target.dev else {
-            throw VirtError(.noTarget, .domain, disk.source.path.map { "for device \($0)" } ?? "")
+            throw VirtError(.noTarget, .domain, disk.source.path)
         }
         if name.utf8.last.map({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) == true {
             throw VirtError.unsupported("invalid disk target '\(name)', partitions can't appear in disk targets")
