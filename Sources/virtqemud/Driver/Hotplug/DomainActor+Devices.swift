@@ -86,7 +86,7 @@ extension Domain {
     var aliases: Set<String> {
         var copy = self
         var found: Set<String> = []
-        copy.devices.visitInfos { _, info in
+        copy.visitInfos { _, info in
             if let alias = info.alias { found.insert(alias) }
         }
         return found
