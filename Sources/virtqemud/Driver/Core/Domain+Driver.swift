@@ -49,6 +49,23 @@ extension Domain {
         return nil
     }
 
+    /// Without the devices that every such machine has: older libvirt puts them in by itself.
+    var withoutImpliedDevices: Domain {
+        var domain = self
+        domain.devices.controllers.removeAll { controller in
+            guard controller.index == 0 else { return false }
+            let isPlain = controller.driver == nil && controller.pciHole64 == nil
+            switch controller.model {
+            case .pciRoot?, .pcieRoot?: return isPlain
+            case .piix3UHCI?: return isPlain && !controller.info.isUserAlias
+            default: return false
+            }
+        }
+        domain.devices.inputs.removeAll { $0.type == .keyboard && $0.bus == .ps2 }
+        domain.devices.audios.removeAll { $0.type == .none }
+        return domain
+    }
+
     /// The disk with a target name or a source path.
     func diskIndex(_ name: String) -> Int? {
         devices.disks.firstIndex { $0.target.dev == name }

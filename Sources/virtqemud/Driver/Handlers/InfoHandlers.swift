@@ -123,7 +123,10 @@ enum InfoHandlers {
             let label = Array(text.utf8).map { Int8(bitPattern: $0) } + [0]
             return .init(labels: [.init(label: label, enforcing: 0)], ret: 1)
         }
-        table.on(RemoteProgram.NodeGetSecurityModel.self) { _, _ in .init(model: [], doi: []) }
+        table.on(RemoteProgram.NodeGetSecurityModel.self) { _, _ in
+            func text(_ word: String) -> [Int8] { Array(word.utf8CString) }
+            return .init(model: text("none"), doi: text("0"))
+        }
     }
 }
 

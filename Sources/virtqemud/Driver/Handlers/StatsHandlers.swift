@@ -170,7 +170,7 @@ enum StatsHandlers {
 
     private static func installProcessors(into table: inout HandlerTable, _ registry: DomainRegistry) {
         table.on(RemoteProgram.DomainGetCpuStats.self) { arguments, _ in
-            try arguments.flags.checkFlags(0, "qemuDomainGetCPUStats")
+            try arguments.flags.checkFlags(4, "qemuDomainGetCPUStats")
             let (_, runtime) = try registry.snapshot(arguments.dom).running()
             return try cpuStatistics(runtime, arguments)
         }

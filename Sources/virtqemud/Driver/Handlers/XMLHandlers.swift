@@ -24,8 +24,9 @@ enum XMLHandlers {
             if flags & 1 != 0 { mapping.insert(.secure) }
             if isInactive || !domain.isActive { mapping.insert(.inactive) }
             if flags & 4 != 0 { mapping.insert(.updateCPU) }
-            if flags & 8 != 0 { mapping.formUnion([.migratable, .secure, .inactive]) }
-            return try definition.format(mapping)
+            guard flags & 8 != 0 else { return try definition.format(mapping) }
+            mapping.formUnion([.migratable, .secure, .inactive])
+            return try definition.withoutImpliedDevices.format(mapping)
         }
     }
 }

@@ -1,14 +1,18 @@
+import QEMUCommand
 import QEMUMonitor
 import VirtCore
 import VirtModel
+import VirtOS
 
 /// The guest's processor as QEMU really made it.
 extension DomainActor {
     /// Asks for all switches of the first processor: the some 400 questions that libvirt asks one after the other go out
     /// together. The guest keeps what it was defined with when QEMU does not tell.
-    func checkProcessor(_ plan: inout StartPlan) async {
+    func checkProcessor(_ plan: inout StartPlan) async throws {
         let processor = "/machine/unattached/device[0]"
-        guard plan.domain.os.arch == "x86_64" || plan.domain.os.arch == "i686",
+        guard let cpu = plan.domain.cpu, (cpu.mode ?? .custom) == .custom, let model = cpu.model?.name,
+            let arch = plan.domain.os.arch,
+            let map = try await BlockingPool.shared.run({ HostDescription.map(for: arch) }),
             let properties = try? await ask([QMPCommand("qom-list", ["path": .string(processor)])]).first?.array
         else { return }
         let names = properties.compactMap { property -> String? in
@@ -18,25 +22,66 @@ extension DomainActor {
         let questions = names.map { name in
             QMPCommand("qom-get", ["path": .string(processor), "property": .string(name)])
         }
-        guard let answers = try? await ask(questions) else { return }
+        let unavailable: JSONValue = ["path": .string(processor), "property": "unavailable-features"]
+        guard let answers = try? await ask(questions + [QMPCommand("qom-get", unavailable)]) else { return }
         var enabled: Set<String> = []
-        for (name, answer) in zip(names, answers) where answer.bool == true { enabled.insert(name) }
-        live?.cpu?.update(enabled: enabled)
-        plan.domain = live ?? plan.domain
+        for (name, answer) in zip(names, answers) where answer.bool == true {
+            enabled.insert(map.featureName(name) ?? name)
+        }
+        let missing = (answers.last?.array ?? []).compactMap(\.string).map { map.featureName($0) ?? $0 }
+        let updated = try cpu.updated(enabled: enabled, missing: Set(missing), map.model(model), map)
+        plan.domain.cpu = updated
+        live?.cpu = updated
     }
 }
 
 extension CPU {
-    /// Notes which of the features that the definition names the guest got.
-    mutating func update(enabled: Set<String>) {
-        guard mode == .custom, check != CPU.Check.none || match == .exact else { return }
-        for index in features.indices {
-            let name = features[index].name
-            let isOn = enabled.contains(name) || enabled.contains(String(name.map { $0 == "_" ? "-" : $0 }))
-            switch features[index].policy {
-            case .optional?: features[index].policy = isOn ? .require : .disable
-            case .require?, .force?, .disable?, .forbid?, nil: break
+    /// The processor with what the guest got beyond its model, and without what it did not get.
+    ///
+    /// Throws error 91's class for a full check that the guest does not pass.
+    func updated(
+        enabled: Set<String>, missing: Set<String>, _ model: CPUMap.Model?, _ map: CPUMap
+    ) throws(VirtError) -> CPU {
+        guard let model else { return self }
+        var result = self
+        var extra: [String] = []
+        var lost: [String] = []
+        for feature in map.features {
+            let name = feature.name
+            let index = result.features.firstIndex { $0.name == name }
+            let policy = index.flatMap { result.features[$0].policy }
+            let isWanted: Bool
+            switch policy {
+            case .require?, .force?: isWanted = true
+            case .disable?, .forbid?: isWanted = false
+            case .optional?: isWanted = enabled.contains(name)
+            case nil: isWanted = model.features.contains(name)
             }
+            if isWanted, missing.contains(name) {
+                lost.append(name)
+                result.set(name, .disable, at: index)
+            } else if !isWanted, enabled.contains(name) {
+                extra.append(name)
+                result.set(name, .require, at: index)
+            } else if policy == .optional {
+                result.set(name, isWanted ? .require : .disable, at: index)
+            }
+        }
+        if check == .full, !extra.isEmpty || !lost.isEmpty {
+            let more = extra.isEmpty ? "" : "extra features: " + extra.joined(separator: ",")
+            let less = lost.isEmpty ? "" : "missing features: " + lost.joined(separator: ",")
+            let detail = [more, less].filter { !$0.isEmpty }.joined(separator: ", ")
+            throw VirtError(.operationFailed, .cpu, "guest CPU doesn't match specification: \(detail)")
+        }
+        result.check = .full
+        return result
+    }
+
+    private mutating func set(_ name: String, _ policy: Feature.Policy, at index: Int?) {
+        if let index {
+            features[index].policy = policy
+        } else {
+            features.append(Feature(name, policy))
         }
     }
 }

@@ -44,7 +44,12 @@ extension Disk {
     /// Checks that the images are there and fills in those below the top one, as far as the definition leaves them open.
     /// Blocks.
     mutating func followChain(_ configuration: DriverConfiguration) throws(VirtError) {
-        guard !source.isEmpty, let path = source.hostPath else { return }
+        if source.isEmpty {
+            // An empty drive has no format until something is put in.
+            driver?.type = nil
+            return
+        }
+        guard let path = source.hostPath else { return }
         guard try checkAccess(path, configuration) else { return }
         guard backingStore == nil, driver?.type == "qcow2" else {
             if backingStore == nil { backingStore = BackingStore() }

@@ -115,13 +115,13 @@ extension DomainActor {
     }
 
     /// Lets the guest's processors run; the state follows from QEMU's event.
-    func letRun() async throws {
+    func letRun(_ reason: DomainState.Running) async throws {
         guard let monitor = runtime?.monitor else { throw removedError }
-        runtime?.pendingRunning = .booted
+        runtime?.pendingRunning = reason
         try await monitor.execute("cont", timeout: MonitorTimeout.standard)
         if state.kind != .running {
             // QEMU tells of its resuming before it answers; a state that says otherwise means it did not.
-            state = .running(.booted)
+            state = .running(reason)
             publish()
         }
     }

@@ -13,6 +13,10 @@ extension DomainActor {
         let id = driver.nextID()
         var domain = definition
         domain.id = id
+        let arch = domain.os.arch ?? Emulators.hostArch
+        if let map = try await BlockingPool.shared.run({ HostDescription.map(for: arch) }) {
+            try domain.resolveHostModel(facts, kvm: domain.type == .kvm, map: map)
+        }
         if domain.resource.partition == nil { domain.resource.partition = "/machine" }
         let library = driver.paths.domainLibrary(name, id: id)
         let channels = driver.paths.domainChannels(name, id: id)

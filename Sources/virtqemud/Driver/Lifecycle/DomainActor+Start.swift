@@ -17,7 +17,12 @@ extension DomainActor {
                 throw VirtError(.operationInvalid, .qemu, "domain is already running")
             }
             guard let config = self.config else { throw self.removedError }
-            try await self.dropOrRefuseManagedSave(flags)
+            if self.hasManagedSave, flags & StartFlags.forceBoot == 0,
+                try await self.startFromManagedSave(flags: flags, client)
+            {
+                return
+            }
+            try await self.dropManagedSave()
             try await self.startGuest(config, flags: flags, client)
         }
     }
@@ -40,23 +45,23 @@ extension DomainActor {
         return handle
     }
 
-    /// A saved state is not restored by this driver yet: it is never thrown away unasked.
-    private func dropOrRefuseManagedSave(_ flags: UInt32) async throws {
+    /// A saved state that the guest is not to be started from would be wrong once it has booted.
+    private func dropManagedSave() async throws {
         guard hasManagedSave else { return }
         let path = driver.paths.managedSave(name)
-        guard flags & StartFlags.forceBoot != 0 else {
-            throw VirtError(
-                .operationUnsupported, .qemu,
-                "restoring the managed save image '\(path)' is not supported; remove it or force a boot")
-        }
         try await BlockingPool.shared.run { _ = try FileSystem.remove(path) }
         hasManagedSave = false
     }
 
     /// Runs the steps; on failure all that was done is taken back, and the first error is the caller's.
-    func startGuest(_ definition: Domain, flags: UInt32, _ client: ClientHandle?) async throws {
+    ///
+    /// - Parameter saved: the state that the guest goes on from, instead of booting.
+    func startGuest(
+        _ definition: Domain, flags: UInt32, _ client: ClientHandle?, saved: DescriptorBox? = nil
+    ) async throws {
         var plan = try await prepare(definition)
         plan.isPaused = flags & StartFlags.paused != 0
+        plan.setSaved(saved)
         do {
             try await runSteps(&plan)
         } catch {
@@ -68,8 +73,8 @@ extension DomainActor {
         plan.log?.close()
         if flags & StartFlags.autodestroy != 0, let client { destroyWhenGone(client) }
         publish()
-        emit(.started(.booted))
-        if plan.isPaused { emit(.suspended(.paused)) }
+        emit(.started(plan.saved == nil ? .booted : .restored))
+        if plan.isPaused { emit(.suspended(plan.saved == nil ? .paused : .restored)) }
     }
 
     private func runSteps(_ plan: inout StartPlan) async throws {
@@ -86,7 +91,8 @@ extension DomainActor {
         try await launch(command, &plan)
         try await connectMonitor(&plan)
         try await synchronize(&plan)
-        if !plan.isPaused { try await letRun() }
+        if let saved = plan.saved { try await loadState(saved) }
+        if !plan.isPaused { try await letRun(plan.saved == nil ? .booted : .restored) }
         await saveStatus()
         try await driver.requireHook(plan.domain, "started", "begin")
     }

@@ -9,7 +9,7 @@ extension DomainActor {
     /// After a start: libvirt's questions in its order.
     func synchronize(_ plan: inout StartPlan) async throws {
         try await askForProcessors()
-        await checkProcessor(&plan)
+        try await checkProcessor(&plan)
         try await setInitialState(plan)
         try await askForDevices()
         try await pinThreads(plan.domain)
@@ -159,7 +159,7 @@ extension DomainActor {
                 let thread: Int32 = entry["thread-id"]?.integer()
             else { return nil }
             return GuestRuntime.IOThread(id: id, thread: thread)
-        }.sorted { $0.id < $1.id }
+        }
     }
 
     private func adoptBalloon(_ answer: JSONValue) {

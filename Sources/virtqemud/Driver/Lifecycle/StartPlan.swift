@@ -13,6 +13,8 @@ struct StartPlan: Sendable {
     var undo = UndoStack()
     var log: GuestLog?
     var isPaused = false
+    /// QEMU's number of the descriptor that it reads its state from.
+    private(set) var saved: Int32?
     private var nextDescriptor: Int32 = 30
 
     init(domain: Domain, facts: QEMUCapabilities, environment: CommandEnvironment) {
@@ -27,5 +29,12 @@ struct StartPlan: Sendable {
         nextDescriptor += 1
         descriptors[number] = descriptor
         return number
+    }
+
+    /// Lets QEMU wait for a saved state instead of booting.
+    mutating func setSaved(_ descriptor: DescriptorBox?) {
+        guard let descriptor else { return }
+        saved = pass(descriptor)
+        environment.incoming = "defer"
     }
 }
