@@ -25,8 +25,12 @@ extension Domain {
     }
 
     /// The document as libvirt prints it: `.inactive` the definition, without it the running guest; `.secure` with
-    /// passwords; `.status` with the driver's private data.
+    /// passwords; `.status` with the driver's private data; `.migratable` the definition for another host.
     package func format(_ flags: MappingFlags = [], depth: Int = 0) throws -> String {
-        try ElementWriter.document("domain", self, flags: flags, depth: depth)
+        if flags.contains(.migratable) {
+            let other = flags.subtracting(.migratable).union([.inactive, .secure])
+            return try migratable().format(other, depth: depth)
+        }
+        return try ElementWriter.document("domain", self, flags: flags, depth: depth)
     }
 }
