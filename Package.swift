@@ -73,6 +73,10 @@ let executables: [Target] = [
     .executableTarget(
         name: "virtleaseshelper", dependencies: ["NetworkLeases"], path: "Sources/virtnetworkd/LeasesHelper",
         swiftSettings: settings),
+    .systemLibrary(name: "CEpoll", path: "Benchmarks/epoll"),
+    .executableTarget(
+        name: "rpcload", dependencies: ["CEpoll"], path: "Benchmarks/rpcload", swiftSettings: settings),
+    .executableTarget(name: "rpcecho", path: "Benchmarks/echo"),
     daemon("virtqemud", "QEMUDriver"), daemon("virtnetworkd", "NetworkDriver"), daemon("virtstoraged", "StorageDriver"),
     daemon("virtlogd", "LogDriver"), daemon("virtlockd", "LockDriver"), daemon("virtproxyd", "ProxyDriver"),
 ]
