@@ -37,6 +37,7 @@ extension QEMUDriver {
         HostHandlers.install(into: &remote, driver: self)
         CapabilityHandlers.install(into: &remote, driver: self)
         DeviceHandlers.install(into: &remote, driver: self)
+        SaveHandlers.install(into: &remote, driver: self)
         InputHandlers.install(into: &remote, driver: self)
         BlockHandlers.install(into: &remote, driver: self)
         InterfaceHandlers.install(into: &remote, driver: self)

@@ -111,8 +111,9 @@ extension DomainActor {
         disk.source = wanted.source
         disk.source.index = nil
         disk.backingStore = nil
-        disk.driver = disk.driver ?? DiskDriver()
-        disk.driver?.type = wanted.source.isEmpty ? disk.driver?.type : wanted.driver?.type ?? "raw"
+        var driver = disk.driver ?? DiskDriver()
+        if !wanted.source.isEmpty { driver.type = wanted.driver?.type ?? "raw" }
+        disk.driver = driver
         try await changeMedium(of: disk, from: old, force: force)
     }
 

@@ -1,0 +1,153 @@
+import Glibc
+import QEMUMonitor
+import VirtCore
+import VirtModel
+import VirtOS
+import VirtRPC
+import VirtXML
+
+/// Saving a guest's memory into a file, and dumping it.
+extension DomainActor {
+    /// virDomainSaveRestoreFlags: bypass the cache 1, running 2, paused 4, reset NVRAM 8.
+    private static let saveFlags: UInt32 = 7
+
+    /// virDomainSaveFlags, virDomainManagedSave: the guest ends when its state is in the file.
+    func save(
+        to path: String, document: String?, flags: UInt32, isManaged: Bool, _ api: String, _ client: ClientHandle
+    ) async throws {
+        try flags.checkFlags(Self.saveFlags, isManaged ? "qemuDomainManagedSave" : "qemuDomainSaveFlags")
+        guard flags & 6 != 6 else {
+            throw VirtError(.invalidArg, .qemu, "running and paused flags are mutually exclusive")
+        }
+        _ = try running()
+        if isManaged, config == nil {
+            throw VirtError(.operationInvalid, .qemu, "cannot do managed save for transient domain")
+        }
+        try await withJob(.stop, api, client: client.id) {
+            let (live, _) = try self.running()
+            let wasRunning = self.state.kind == .running
+            let isRunning = flags & 2 != 0 || (flags & 4 == 0 && wasRunning)
+            let xml = try document ?? live.format([.migratable, .secure, .inactive])
+            let image = SavedImage(xml: xml, wasRunning: isRunning)
+            try await self.pauseGuest(.save)
+            do {
+                try await self.write(image, to: path)
+            } catch {
+                _ = try? await BlockingPool.shared.run { try FileSystem.remove(path) }
+                if wasRunning { try? await self.continueGuest(.saveCanceled) }
+                throw error
+            }
+            if isManaged { self.hasManagedSave = true }
+            self.runtime?.stopReason = .saved
+            self.runtime?.process?.kill(SIGTERM)
+            await self.stopGuest(.saved, event: .saved)
+        }
+    }
+
+    private func write(_ image: SavedImage, to path: String) async throws {
+        let descriptor = try await BlockingPool.shared.run { try image.create(path) }
+        try await migrate(into: descriptor)
+        try await BlockingPool.shared.run { try image.complete(descriptor, path) }
+    }
+
+    /// Stops the guest's processors, if they run.
+    func pauseGuest(_ reason: DomainState.Paused) async throws {
+        guard state.kind == .running else { return }
+        runtime?.pendingPause = reason
+        try await command("stop")
+        runtime?.pendingPause = nil
+    }
+
+    func continueGuest(_ reason: DomainState.Running) async throws {
+        runtime?.pendingRunning = reason
+        try await command("cont")
+        runtime?.pendingRunning = nil
+    }
+
+    /// Lets QEMU write its state into a file, as fast as it can.
+    private func migrate(into descriptor: DescriptorBox) async throws {
+        guard let monitor = runtime?.monitor else { throw removedError }
+        try await command("migrate-set-parameters", ["max-bandwidth": .integer(9_223_372_036_853_727_232 as Int64)])
+        var session = PlugSession(monitor)
+        try await session.pass(descriptor, as: "migrate")
+        try await command("migrate", ["detach": true, "resume": false, "uri": "fd:migrate"])
+        let loop = self.loop
+        while true {
+            let answer = try await command("query-migrate")
+            switch answer["status"]?.string {
+            case "completed"?: return
+            case "failed"?, "cancelled"?:
+                let text = answer["error-desc"]?.string.map { ": \($0)" } ?? ""
+                throw VirtError(.operationFailed, .qemu, "domain save job: unexpectedly failed\(text)")
+            default: break
+            }
+            do {
+                try await loop.sleep(for: .milliseconds(20))
+            } catch {
+                await attempt("migrate_cancel", [:])
+                throw error
+            }
+        }
+    }
+
+    /// virDomainCoreDumpWithFormat: crash 1, live 2, bypass the cache 4, reset 8, memory only 16.
+    func dump(
+        to path: String, format: UInt32, flags: UInt32, _ api: String, _ client: ClientHandle
+    ) async throws {
+        try flags.checkFlags(31, "qemuDomainCoreDumpWithFormat")
+        let formats = [nil, "kdump-zlib", "kdump-lzo", "kdump-snappy"]
+        guard formats.indices.contains(Int(format)) else {
+            throw VirtError(.invalidArg, .qemu, "unknown dumpformat '\(format)'")
+        }
+        guard flags & 16 != 0 || format == 0 else {
+            throw VirtError(
+                .operationUnsupported, .qemu, "kdump-compressed format is only supported with memory-only dump")
+        }
+        try await withJob(.modify, api, client: client.id) {
+            _ = try self.running()
+            let resumes = self.state.kind == .running && flags & 1 == 0
+            if flags & 2 == 0 { try await self.pauseGuest(.dump) }
+            do {
+                try await self.writeDump(path, formats[Int(format)], memoryOnly: flags & 16 != 0)
+            } catch {
+                _ = try? await BlockingPool.shared.run { try FileSystem.remove(path) }
+                if resumes, self.state.kind == .paused { try? await self.continueGuest(.unpaused) }
+                throw error
+            }
+            try await self.finishDump(flags, resumes: resumes)
+        }
+    }
+
+    private func finishDump(_ flags: UInt32, resumes: Bool) async throws {
+        if flags & 1 != 0 {
+            runtime?.stopReason = .crashed
+            runtime?.process?.kill(SIGTERM)
+            return await stopGuest(.crashed, event: .crashed)
+        }
+        if flags & 8 != 0 { try await command("system_reset") }
+        if resumes, state.kind == .paused { try await continueGuest(.unpaused) }
+        await saveStatus()
+    }
+
+    private func writeDump(_ path: String, _ format: String?, memoryOnly: Bool) async throws {
+        let descriptor = try await BlockingPool.shared.run {
+            DescriptorBox(try OwnedDescriptor(opening: path, O_RDWR | O_CREAT | O_TRUNC, mode: 0o600))
+        }
+        guard memoryOnly else { return try await migrate(into: descriptor) }
+        guard let monitor = runtime?.monitor else { throw removedError }
+        var session = PlugSession(monitor)
+        try await session.pass(descriptor, as: "dump")
+        var words: JSONObject = ["paging": false, "protocol": "fd:dump", "detach": true]
+        if let format { words["format"] = .string(format) }
+        try await command("dump-guest-memory", .object(words))
+        let loop = self.loop
+        while true {
+            let answer = try await command("query-dump")
+            switch answer["status"]?.string {
+            case "completed"?: return
+            case "failed"?: throw VirtError(.operationFailed, .qemu, "memory-only dump failed")
+            default: try await loop.sleep(for: .milliseconds(20))
+            }
+        }
+    }
+}
