@@ -1,0 +1,65 @@
+"""Integration tests. Each test is a function of the swarm; they run in order and leave nothing to each other."""
+import sys
+import time
+import traceback
+
+import hostile
+import lifecycle
+import network
+import restart
+import storage
+from swarm import Failure, Swarm, read, DAEMONS
+
+
+def main():
+    build, guest, only = sys.argv[1:4]
+    tests = [(f"{module.__name__}.{name}", function)
+             for module in (lifecycle, network, storage, hostile, restart)
+             for name, function in vars(module).items() if name.startswith("test_")]
+    swarm = Swarm(build, guest)
+    swarm.start()
+    passed = failed = 0
+    for name, function in tests:
+        if only not in name:
+            continue
+        begin = time.monotonic()
+        try:
+            function(swarm)
+            passed += 1
+            print(f"ok   {name} ({time.monotonic() - begin:.1f} s)", flush=True)
+        except Exception as error:
+            failed += 1
+            print(f"FAIL {name}: {error if isinstance(error, Failure) else traceback.format_exc()}", flush=True)
+            for daemon in DAEMONS:
+                tail = read(f"/run/{daemon}.stderr")[-1500:]
+                if tail:
+                    print(f"--- {daemon}:\n{tail}", flush=True)
+        clean(swarm)
+    swarm.stop()
+    print(f"{passed} passed, {failed} failed", flush=True)
+    sys.exit(1 if failed or not passed else 0)
+
+
+def clean(swarm):
+    """No guest, network or pool of one test meets the next; daemons that died are started again."""
+    missing = [name for name in DAEMONS
+               if name not in swarm.processes or swarm.processes[name].poll() is not None]
+    for name in missing:
+        swarm.processes.pop(name, None)
+    if missing:
+        swarm.start(*missing)
+    for name in swarm.virsh("list", "--name", ok=None).split():
+        swarm.virsh("destroy", name, ok=None)
+    for name in swarm.virsh("list", "--all", "--name", ok=None).split():
+        swarm.virsh("undefine", name, ok=None)
+    for name in swarm.virsh("net-list", "--name", ok=None).split():
+        swarm.virsh("net-destroy", name, ok=None)
+    for name in swarm.virsh("net-list", "--all", "--name", ok=None).split():
+        swarm.virsh("net-undefine", name, ok=None)
+    for name in swarm.virsh("pool-list", "--name", ok=None).split():
+        swarm.virsh("pool-destroy", name, ok=None)
+    for name in swarm.virsh("pool-list", "--all", "--name", ok=None).split():
+        swarm.virsh("pool-undefine", name, ok=None)
+
+
+main()
