@@ -1,0 +1,109 @@
+import QEMUCommand
+import Testing
+import VirtCore
+import VirtModel
+
+@Suite struct CommandLineTests {
+    private func prepared(_ name: String) throws -> Domain {
+        var domain = try Domain.parse(Fixture.text("\(name).xml"))
+        domain.prepareForNative()
+        domain.assignAliases()
+        domain.assignNodeIndexes()
+        return domain
+    }
+
+    private func minimal(_ devices: String = "", _ rest: String = "") throws -> Domain {
+        var domain = try Domain.parse(
+            """
+            <domain type='qemu'><name>g</name><uuid>8c1d8a2e-54c0-4f5a-9c1b-0e6d6f0f4b03</uuid><memory>65536</memory>
+            <os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os><features><acpi/></features>\(rest)
+            <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>
+            <controller type='pci' index='0' model='pcie-root'/><controller type='usb' index='0' model='none'/>\(devices)
+            </devices></domain>
+            """)
+        domain.assignAliases()
+        domain.assignNodeIndexes()
+        return domain
+    }
+
+    private func arguments(
+        _ domain: Domain, _ change: (inout CommandEnvironment) -> Void = { _ in }
+    ) throws -> [String] {
+        var environment = CommandEnvironment.native(name: domain.name)
+        change(&environment)
+        return try QEMUCommand.build(domain, Fixture.capabilities(), environment).arguments
+    }
+
+    @Test(arguments: ["web", "old"])
+    func `a guest gets C libvirt's command line`(name: String) throws {
+        let domain = try prepared(name)
+        let line = try QEMUCommand.build(domain, Fixture.capabilities(), .native(name: domain.name))
+        let words = line.environment.filter { !$0.hasPrefix("PATH=") } + [line.binary] + line.arguments
+        let text = words.joined(separator: "\n") + "\n"
+        if Fixture.isUpdating { try Fixture.write(text, to: "\(name).argv") }
+        #expect(try words == Fixture.text("\(name).argv").split(separator: "\n").map(String.init))
+    }
+
+    @Test func `a start passes what was opened for it`() throws {
+        let domain = try minimal(
+            """
+            <disk type='file'><driver type='qcow2'/><source file='/a'/><target dev='vda' bus='virtio'/></disk>
+            <interface type='network'><mac address='52:54:00:00:00:01'/><source network='default'/>
+            <model type='virtio'/><driver queues='2'/></interface>
+            <serial type='file'><source path='/log'/></serial>
+            <channel type='unix'><source mode='bind' path='/c'/><target type='virtio' name='agent'/></channel>
+            """)
+        let words = try arguments(domain) { environment in
+            environment.monitor = .descriptor(20)
+            environment.endsBackingChains = true
+            environment.interfaces["net0"] = .init(tap: [21, 22], vhost: [23, 24])
+            environment.characters["serial0"] = .init(file: (set: 3, descriptor: 25))
+            environment.characters["channel0"] = .init(socket: 26)
+        }
+        #expect(words.contains("socket,id=charmonitor,fd=20,server=on,wait=off"))
+        #expect(words.contains(#"{"type":"tap","fds":"21:22","vhost":true,"vhostfds":"23:24","id":"hostnet0"}"#))
+        #expect(words.contains { $0.contains(#""driver":"virtio-net-pci","mq":true"#) })
+        #expect(words.contains("set=3,fd=25"))
+        #expect(words.contains("file,id=charserial0,path=/dev/fdset/3,append=on"))
+        #expect(words.contains("socket,id=charchannel0,fd=26,server=on,wait=off"))
+        #expect(words.contains { $0.contains(#""file":"libvirt-1-storage","backing":null"#) })
+    }
+
+    @Test func `a guest's own arguments and overrides are taken over`() throws {
+        var domain = try minimal("<vsock><cid address='3'/></vsock>")
+        var argument = QEMUNamespace.Argument()
+        argument.value = "-foo"
+        domain.qemu.arguments = [argument]
+        var override = QEMUNamespace.DeviceOverride()
+        override.alias = "vsock0"
+        var property = QEMUNamespace.Property()
+        property.name = "guest-cid"
+        property.type = .unsigned
+        property.value = "9"
+        override.properties = [property]
+        domain.qemu.overrides = [override]
+        let words = try arguments(domain)
+        #expect(words.contains("-foo"))
+        #expect(words.contains { $0.contains(#""guest-cid":9"#) })
+    }
+
+    @Test func `clocks that are an offset start at the host's time`() throws {
+        let domain = try minimal("", "<clock offset='variable' adjustment='3600' basis='utc'/>")
+        let words = try arguments(domain) { $0.now = 951_782_400 }
+        // 29 February 2000, 00:00.
+        #expect(words.contains("base=2000-02-29T01:00:00"))
+    }
+
+    @Test func `what QEMU can't do is an error`() throws {
+        let wrong = try minimal("<sound model='ich7'/>")
+        #expect(throws: VirtError.self) { try arguments(wrong) }
+        let lost = try minimal("<rng model='virtio'><backend model='random'/><address type='pci' bus='9' slot='1'/></rng>")
+        #expect(throws: VirtError.self) { try arguments(lost) }
+    }
+
+    @Test func `the shell text quotes what needs it`() {
+        let line = QEMUCommandLine(
+            environment: ["HOME=/a b"], binary: "/qemu", arguments: ["-device", #"{"id":"x"}"#, "it's", "plain=1,2"])
+        #expect(line.text == #"HOME='/a b' /qemu -device '{"id":"x"}' 'it'\''s' plain=1,2"#)
+    }
+}
