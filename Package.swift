@@ -90,7 +90,7 @@ let allTests: [Target] = [
     tests("VirtRPCTests", ["VirtRPC", "VirtWire", "VirtOS", "VirtCore"]),
     tests("VirtDaemonTests", ["VirtDaemon", "VirtRPC", "VirtWire", "VirtOS", "VirtCore"]),
     tests("QEMUMonitorTests", ["QEMUMonitor", "VirtOS", "VirtCore"]),
-    tests("QEMUCommandTests", ["QEMUCommand", "QEMUMonitor", "VirtModel", "VirtXML", "VirtCore"]),
+    tests("QEMUCommandTests", ["QEMUCommand", "QEMUMonitor", "VirtModel", "VirtXML", "VirtCore"], exclude: ["Fixtures"]),
     tests("QEMUDriverTests", ["QEMUDriver", "QEMUCommand", "QEMUMonitor", "VirtModel"] + base),
     tests("NetworkDriverTests", ["NetworkDriver", "NetworkLeases", "VirtModel", "VirtXML"] + base),
     tests("StorageDriverTests", ["StorageDriver", "VirtModel"] + base),
