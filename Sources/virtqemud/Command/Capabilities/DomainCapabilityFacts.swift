@@ -75,15 +75,16 @@ package struct DomainCapabilityFacts {
 
     private var modes: [DomainCapabilities.Mode] {
         let passthrough = isKVM && facts.kvm.hostCPU != nil
+        let choices = has(.cpuMigratable) || !machine.isX86 ? ["on", "off"] : ["off"]
         return [
-            mode("host-passthrough", passthrough, "hostPassthroughMigratable"),
-            mode("maximum", has(.cpuMax), "maximumMigratable"), hostModel, custom,
+            mode("host-passthrough", passthrough, Values("hostPassthroughMigratable", choices)),
+            mode("maximum", has(.cpuMax), Values("maximumMigratable", ["on", "off"])), hostModel, custom,
         ]
     }
 
-    private func mode(_ name: String, _ supported: Bool, _ migratable: String) -> DomainCapabilities.Mode {
+    private func mode(_ name: String, _ supported: Bool, _ migratable: Values) -> DomainCapabilities.Mode {
         var mode = DomainCapabilities.Mode(name, supported: supported)
-        if supported { mode.enums = [Values(migratable, has(.cpuMigratable) || !machine.isX86 ? ["on", "off"] : ["off"])] }
+        if supported { mode.enums = [migratable] }
         return mode
     }
 
