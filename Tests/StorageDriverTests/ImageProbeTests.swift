@@ -16,8 +16,12 @@ struct Header {
     }
 
     func text(_ offset: Int, _ text: String) -> Header { put(offset, Array(text.utf8)) }
-    func big32(_ offset: Int, _ value: UInt32) -> Header { put(offset, withUnsafeBytes(of: value.bigEndian) { Array($0) }) }
-    func big64(_ offset: Int, _ value: UInt64) -> Header { put(offset, withUnsafeBytes(of: value.bigEndian) { Array($0) }) }
+    func big32(_ offset: Int, _ value: UInt32) -> Header {
+        put(offset, withUnsafeBytes(of: value.bigEndian) { Array($0) })
+    }
+    func big64(_ offset: Int, _ value: UInt64) -> Header {
+        put(offset, withUnsafeBytes(of: value.bigEndian) { Array($0) })
+    }
     func little32(_ offset: Int, _ value: UInt32) -> Header {
         put(offset, withUnsafeBytes(of: value.littleEndian) { Array($0) })
     }

@@ -100,10 +100,13 @@ struct PoolLifecycleTests {
         _ = try bench.scratch.makeDirectory("p")
         let pool = try await bench.driver.create(bench.xml(), flags: 0)
         #expect(!pool.snapshot.isPersistent)
-        #expect(await message { try await bench.driver.setAutostart(pool, true) } == "internal error: pool has no config file")
+        #expect(
+            await message { try await bench.driver.setAutostart(pool, true) }
+                == "internal error: pool has no config file")
         try await bench.driver.stop(pool)
         #expect(bench.driver.registry.all.isEmpty)
-        #expect(await message { _ = try await bench.driver.create(bench.xml("q", target: "/nowhere/q"), flags: 0) } != nil)
+        #expect(
+            await message { _ = try await bench.driver.create(bench.xml("q", target: "/nowhere/q"), flags: 0) } != nil)
         #expect(bench.driver.registry.all.isEmpty)
     }
 
@@ -154,7 +157,8 @@ struct PoolLifecycleTests {
         _ = try await bench.startedPool()
         try FileSystem.removeTree(bench.place)
         try FileSystem.atomicWrite(bench.files.definitions.directory + "/junk.xml", Array("<junk".utf8))
-        try FileSystem.atomicWrite(bench.files.definitions.directory + "/other.xml", Array(bench.xml("x", target: "/x").utf8))
+        try FileSystem.atomicWrite(
+            bench.files.definitions.directory + "/other.xml", Array(bench.xml("x", target: "/x").utf8))
         let second = Bench.driver(bench.files, bench.tools)
         try await second.load()
         #expect(second.registry.all.map { $0.name } == ["p"])
@@ -165,7 +169,8 @@ struct PoolLifecycleTests {
     @Test("A mounted pool is mounted with libvirt's arguments")
     func mountArguments() throws {
         func parse(_ inner: String, _ type: String) throws -> StoragePool {
-            let text = "<pool type='\(type)'><name>p</name><source>\(inner)</source><target><path>/t</path></target></pool>"
+            let text =
+                "<pool type='\(type)'><name>p</name><source>\(inner)</source><target><path>/t</path></target></pool>"
             return try StoragePool.parse(Array(text.utf8))
         }
         let device = try parse("<device path='/dev/x'/><format type='ext4'/>", "fs")

@@ -79,7 +79,8 @@ struct QemuImgTests {
         let secret = QemuImg.Secret(volume: "v", file: "/s,x")
         #expect(
             try QemuImg.create(volume, preallocates: false, secret: secret)
-                == Self.words("create -f luks --object secret,id=v_encrypt0,file=/s,,x -o key-secret=v_encrypt0 /p/v 16384K"))
+                == Self.words(
+                    "create -f luks --object secret,id=v_encrypt0,file=/s,,x -o key-secret=v_encrypt0 /p/v 16384K"))
     }
 
     @Test("Copies and size changes")

@@ -39,7 +39,9 @@ struct VolumeFileTests {
         #expect(first.end <= 1 << 20)
         let second = file.extent(at: Int64(first.end), end: 4 << 20)
         #expect(second.isData)
-        #expect(file.extent(at: Int64(second.end), end: 4 << 20) == FileExtent(start: second.end, end: 4 << 20, isData: false))
+        #expect(
+            file.extent(at: Int64(second.end), end: 4 << 20)
+                == FileExtent(start: second.end, end: 4 << 20, isData: false))
     }
 
     @Test("Directories and missing files open no stream")
@@ -71,7 +73,9 @@ struct VolumeFileTests {
         defer { umount2(scratch.path, 2) }
         let bench = try Bench(scratch)
         let pool = try await bench.startedPool()
-        let error = await message { _ = try await bench.driver.createVolume(pool, Bench.volume("v", 8 << 20), flags: 0) }
+        let error = await message {
+            _ = try await bench.driver.createVolume(pool, Bench.volume("v", 8 << 20), flags: 0)
+        }
         #expect(error == "cannot allocate 8388608 bytes in file '\(bench.place)/v': No space left on device")
         #expect(!bench.exists("v"))
         // Now the disk is full to the last block.
@@ -81,7 +85,9 @@ struct VolumeFileTests {
         let path = bench.files.definitions.directory + "/p.xml"
         let before = try FileSystem.read(path)
         let changed = bench.xml(target: "/elsewhere", uuid: pool.uuid.description)
-        #expect(await message { _ = try await bench.driver.define(changed, flags: 0) }?.hasSuffix("No space left on device") == true)
+        #expect(
+            await message { _ = try await bench.driver.define(changed, flags: 0) }?.hasSuffix("No space left on device")
+                == true)
         #expect(try FileSystem.read(path) == before)
         #expect(pool.snapshot.nextDefinition == nil)
         let file = try VolumeFile(opening: scratch.path + "/filler", forWriting: true)

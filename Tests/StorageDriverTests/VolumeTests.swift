@@ -62,7 +62,8 @@ struct VolumeTests {
     func copy() async throws {
         let bench = try Bench()
         let pool = try await bench.startedPool()
-        _ = try await bench.driver.createVolume(pool, Bench.volume("v", 4 << 20, "<allocation>0</allocation>"), flags: 0)
+        _ = try await bench.driver.createVolume(
+            pool, Bench.volume("v", 4 << 20, "<allocation>0</allocation>"), flags: 0)
         let file = try VolumeFile(opening: "\(bench.place)/v", forWriting: true)
         try file.write([1, 2, 3], at: 2 << 20)
         let xml = "<volume><name>c</name><allocation>0</allocation></volume>"
@@ -85,7 +86,8 @@ struct VolumeTests {
         func capacity() -> UInt64? { pool.snapshot.volumes["v"]?.volume.capacity }
         #expect(
             await message { try await driver.resizeVolume(pool, "v", capacity: 1 << 20, flags: 0) }
-                == "invalid argument: Can't shrink capacity below current capacity unless shrink flag explicitly specified")
+                == "invalid argument: Can't shrink capacity below current capacity unless shrink flag explicitly specified"
+        )
         #expect(
             await message { try await driver.resizeVolume(pool, "v", capacity: 512, flags: StorageFlag.resizeShrink) }
                 == "invalid argument: can't shrink capacity below existing allocation")

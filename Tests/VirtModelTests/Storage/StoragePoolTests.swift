@@ -111,9 +111,12 @@ struct StoragePoolTests {
         #expect(first.uuid != second.uuid)
     }
 
-    @Test("Paths lose repeated and trailing slashes", arguments: [
-        ("///var/////lib//", "/var/lib"), ("//a/b", "//a/b"), ("/", "/"), ("//", "//"), ("///", "/"), ("rel//x/", "rel/x"),
-    ])
+    @Test(
+        "Paths lose repeated and trailing slashes",
+        arguments: [
+            ("///var/////lib//", "/var/lib"), ("//a/b", "//a/b"), ("/", "/"), ("//", "//"), ("///", "/"),
+            ("rel//x/", "rel/x"),
+        ])
     func paths(_ path: String, _ clean: String) {
         #expect(StoragePath.sanitized(path) == clean)
     }

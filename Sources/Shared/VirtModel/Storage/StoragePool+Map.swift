@@ -21,7 +21,10 @@ extension StoragePool: XMLMappable {
         try x.textElement("uuid", &text)
         guard x.isReading else { return }
         name = given ?? ""
-        guard let text else { return uuid = .random() }
+        guard let text else {
+            uuid = .random()
+            return
+        }
         guard let read = UUID(parsing: text) else { throw VirtError(.xmlError, .storage, "malformed uuid element") }
         uuid = read
     }
@@ -76,7 +79,10 @@ extension StoragePool: XMLMappable {
         var word = refreshAllocation?.rawValue
         try x.group("refresh") { x in try x.group("volume") { try $0.attribute("allocation", &word) } }
         guard x.isReading else { return }
-        guard let word else { return refreshAllocation = nil }
+        guard let word else {
+            refreshAllocation = nil
+            return
+        }
         guard let known = RefreshAllocation(rawValue: word) else {
             throw VirtError(
                 .configUnsupported, .storage, "unknown storage pool volume refresh allocation type \(word)")

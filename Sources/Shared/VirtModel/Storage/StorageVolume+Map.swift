@@ -13,7 +13,10 @@ extension StorageVolume: XMLMappable {
         try x.textElement("key", &key)
         try mapSizes(&x)
         try x.element("target", &target, always: true)
-        if let node = x.node, node.child("backingStore")?.child("path") == nil { return backing = nil }
+        if let node = x.node, node.child("backingStore")?.child("path") == nil {
+            backing = nil
+            return
+        }
         try x.element("backingStore", &backing)
     }
 

@@ -22,7 +22,8 @@ struct DirectoryBackend: StorageBackend {
         if flags & overwriting == overwriting {
             throw VirtError(
                 .invalidArg, .storage,
-                "Flags 'VIR_STORAGE_POOL_BUILD_OVERWRITE' and 'VIR_STORAGE_POOL_BUILD_NO_OVERWRITE' are mutually exclusive")
+                "Flags 'VIR_STORAGE_POOL_BUILD_OVERWRITE' and 'VIR_STORAGE_POOL_BUILD_NO_OVERWRITE' are mutually exclusive"
+            )
         }
         try await BlockingPool.shared.run { try Self.makeDirectory(pool) }
         if flags != 0 { try await makeFileSystem(pool, overwrites: flags & StorageFlag.buildOverwrite != 0) }

@@ -123,7 +123,9 @@ enum LocalVolume {
             volume.physical = status.size
         }
         volume.capacity = metadata?.capacity ?? volume.physical
-        guard volume.target.format == .raw, let offset = metadata?.payloadOffset, offset <= volume.physical else { return }
+        guard volume.target.format == .raw, let offset = metadata?.payloadOffset, offset <= volume.physical else {
+            return
+        }
         volume.target.encryption?.payloadOffset = offset
         volume.capacity = volume.physical - offset
     }

@@ -6,7 +6,8 @@ import VirtOS
 /// Copies files without filling their holes.
 enum SparseCopy {
     /// Copies the data of one open file into another, each piece to the place where it was.
-    static func copy(from source: Int32, _ sourcePath: String, to target: Int32, _ targetPath: String) throws(VirtError) {
+    static func copy(from source: Int32, _ sourcePath: String, to target: Int32, _ targetPath: String) throws(VirtError)
+    {
         let size = lseek(source, 0, SEEK_END)
         guard size >= 0 else { throw .system(errno, .storage, "failed reading from file '\(sourcePath)'") }
         var position: off_t = 0

@@ -51,7 +51,8 @@ struct DefinitionBackend: StorageBackend {
     init(_ type: StoragePoolType) { self.type = type }
 
     private var unsupported: VirtError {
-        VirtError(.noSupport, .storage, "pools of type '\(type.rawValue)' can be defined but not used with this daemon yet")
+        VirtError(
+            .noSupport, .storage, "pools of type '\(type.rawValue)' can be defined but not used with this daemon yet")
     }
 
     func build(_ pool: StoragePool, flags: UInt32) async throws { throw unsupported }

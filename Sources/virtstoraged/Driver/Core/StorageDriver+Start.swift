@@ -48,7 +48,8 @@ extension StorageDriver {
                 guard definition.name == stored.name else {
                     throw VirtError(
                         .xmlError, .storage,
-                        "Storage pool config filename '\(stored.name).xml' does not match pool name '\(definition.name)'")
+                        "Storage pool config filename '\(stored.name).xml' does not match pool name '\(definition.name)'"
+                    )
                 }
                 try await definitions.run { try take(definition, isAutostart: stored.isAutostart) }
             } catch {

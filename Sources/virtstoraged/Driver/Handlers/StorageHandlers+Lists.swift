@@ -28,7 +28,8 @@ extension StorageHandlers {
             try StorageFlag.check(arguments.flags, allowed: 0xF_FFFF, "storageConnectListAllStoragePools")
             let found = registry.all.filter { PoolFilter(arguments.flags).selects($0.snapshot) }
             return RemoteConnectListAllStoragePoolsRet(
-                pools: arguments.needResults != 0 ? found.map { Self.wire($0) } : [], ret: UInt32(clamping: found.count))
+                pools: arguments.needResults != 0 ? found.map { Self.wire($0) } : [], ret: UInt32(clamping: found.count)
+            )
         }
         table.on(RemoteProgram.ConnectGetStoragePoolCapabilities.self) { arguments, _ in
             try StorageFlag.check(arguments.flags, allowed: 0, "storageConnectGetStoragePoolCapabilities")

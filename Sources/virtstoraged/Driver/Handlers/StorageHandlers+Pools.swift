@@ -99,7 +99,8 @@ extension StorageHandlers {
 
     /// Something done to a pool that is seen through even if the client goes away.
     private func change(
-        _ handle: RemoteNonnullStoragePool, _ caller: Caller, _ body: @escaping @Sendable (PoolObject) async throws -> Void
+        _ handle: RemoteNonnullStoragePool, _ caller: Caller,
+        _ body: @escaping @Sendable (PoolObject) async throws -> Void
     ) async throws -> XDRVoid {
         let pool = try pool(handle)
         try await seenThrough(on: caller.client.loop) { try await body(pool) }

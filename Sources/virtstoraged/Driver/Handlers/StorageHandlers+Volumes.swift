@@ -18,7 +18,8 @@ extension StorageHandlers {
         }
         table.on(RemoteProgram.StorageVolLookupByKey.self) { arguments, _ in
             let found = Self.search(registry) { state in
-                state.volume(path: arguments.key) ?? state.volumes.values.first { $0.volume.key == arguments.key }?.volume
+                state.volume(path: arguments.key)
+                    ?? state.volumes.values.first { $0.volume.key == arguments.key }?.volume
             }
             guard let (volume, pool) = found else {
                 throw VirtError(.noStorageVol, .storage, "no storage vol with matching key \(arguments.key)")
@@ -64,7 +65,8 @@ extension StorageHandlers {
             let found = try volumes(arguments.pool)
             let name = arguments.pool.name
             return RemoteStoragePoolListAllVolumesRet(
-                vols: arguments.needResults != 0 ? found.map { Self.wire($0, name) } : [], ret: UInt32(clamping: found.count))
+                vols: arguments.needResults != 0 ? found.map { Self.wire($0, name) } : [],
+                ret: UInt32(clamping: found.count))
         }
     }
 
@@ -144,7 +146,8 @@ extension StorageHandlers {
 
     /// Something done to a volume that is seen through even if the client goes away.
     private func change(
-        _ handle: RemoteNonnullStorageVol, _ caller: Caller, _ body: @escaping @Sendable (PoolObject) async throws -> Void
+        _ handle: RemoteNonnullStorageVol, _ caller: Caller,
+        _ body: @escaping @Sendable (PoolObject) async throws -> Void
     ) async throws -> XDRVoid {
         let pool = try pool(of: handle)
         try await seenThrough(on: caller.client.loop) { try await body(pool) }

@@ -45,7 +45,8 @@ struct StorageHandlers: Sendable {
     }
 
     /// A client's count of names that it has room for.
-    static func limit(_ names: [String], _ most: Int32, _ what: String, _ largest: Int32) throws(VirtError) -> [String] {
+    static func limit(_ names: [String], _ most: Int32, _ what: String, _ largest: Int32) throws(VirtError) -> [String]
+    {
         guard most >= 0, most <= largest else {
             throw VirtError(.rpc, .rpc, "too many \(what) '\(most)' for limit '\(largest)'")
         }

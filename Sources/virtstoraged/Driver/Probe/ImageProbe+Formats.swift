@@ -42,7 +42,8 @@ extension ImageProbe {
         var offset = version == 2 ? 72 : Int(header.word(at: 100, .big) ?? 0)
         guard offset >= 72, let limit = header.long(at: 8, .big).flatMap({ Int(exactly: $0) }) else { return nil }
         let end = min(limit, header.count)
-        while offset <= end - 8, let magic = header.word(at: offset, .big), let size = header.word(at: offset + 4, .big) {
+        while offset <= end - 8, let magic = header.word(at: offset, .big), let size = header.word(at: offset + 4, .big)
+        {
             guard magic != 0, Int(size) <= end - offset - 8 else { return nil }
             if magic == 0xE279_2ACA {
                 return header.text(at: offset + 8, count: Int(size)).flatMap { StorageFileFormat(rawValue: $0) }
