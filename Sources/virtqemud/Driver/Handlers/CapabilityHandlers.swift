@@ -157,6 +157,6 @@ enum CapabilityHandlers {
         if let map = try await BlockingPool.shared.run({ HostDescription.map(for: facts.architecture) }) {
             try domain.resolveHostModel(facts, kvm: isKVM, map: map)
         }
-        return try QEMUCommand.build(domain, facts, environment).text + "\n"
+        return try QEMUCommand.build(domain, facts, environment).text
     }
 }
