@@ -36,11 +36,11 @@ extension QEMUDriver {
         try await capabilities.facts(of: emulator(of: domain))
     }
 
-    private func emulator(of domain: Domain) -> String {
+    func emulator(of domain: Domain) -> String {
         domain.devices.emulator ?? Emulators.standard(arch: domain.os.arch ?? Emulators.hostArch)
     }
 
-    private func completionContext(for domain: Domain) async throws -> DomainCompletionContext {
+    func completionContext(for domain: Domain) async throws -> DomainCompletionContext {
         let path = emulator(of: domain)
         let facts = try await capabilities.facts(of: path)
         return completions.context(path, facts, paths)
