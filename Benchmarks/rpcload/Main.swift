@@ -6,7 +6,7 @@ import Glibc
 enum Main {
     static let usage = """
         usage: rpcload load SOCKET CLIENTS DEPTH SECONDS CALL
-               rpcload bare SOCKET CLIENTS DEPTH SECONDS          against the echo server
+               rpcload bare SOCKET CLIENTS DEPTH SECONDS [CALL]   without opening: the echo server
                rpcload flood SOCKET SECONDS CALL                  200 such calls at once, another client's p99
                rpcload define SOCKET TEMPLATE COUNT PREFIX
                rpcload cycle SOCKET NAME ROUNDS                   start and destroy
@@ -34,10 +34,10 @@ enum Main {
                 path: path, clients: count(words[2]), depth: count(words[3]), seconds: seconds(words[4]),
                 call: .parse(words[5...], path)
             ).run()
-        case ("bare", 5):
+        case ("bare", 5...):
             return try Load(
                 path: path, clients: count(words[2]), depth: count(words[3]), seconds: seconds(words[4]),
-                call: .libVersion, isBare: true
+                call: words.count == 5 ? .libVersion : .parse(words[5...], path), isBare: true
             ).run()
         case ("flood", 4...):
             return try Flood(path: path, seconds: seconds(words[2]), slow: .parse(words[3...], path)).run()

@@ -27,6 +27,10 @@ package struct Readiness: OptionSet, Sendable {
     package static let hangup = Readiness(rawValue: 4)
     package static let error = Readiness(rawValue: 8)
 
+    /// Whether a read would tell something: data, the other side's closing, or an error. Asked for each message, so
+    /// not in terms of sets.
+    package var wantsReading: Bool { rawValue & (1 | 4 | 8) != 0 }
+
     init(epollBits bits: UInt32, interest: Interest) {
         let broken = bits & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
         var value: UInt8 = 0

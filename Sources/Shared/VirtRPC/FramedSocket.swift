@@ -95,7 +95,7 @@ package final class FramedSocket {
 
     private func ready(_ readiness: Readiness) {
         if readiness.contains(.write) { flush() }
-        guard isOpen, !isPaused, !readiness.isDisjoint(with: [.read, .hangup, .error]) else { return }
+        guard isOpen, !isPaused, readiness.wantsReading else { return }
         corked {
             if receive() { deliver() }
         }
