@@ -34,7 +34,7 @@ final class FakeTools: ToolRunner {
     /// The next commands fail like this.
     func fail(with error: VirtError?) { state.withLock { $0.failure = error } }
 
-    func run(_ program: String, _ arguments: [String], as user: ChildProcess.User?) async throws -> [UInt8] {
+    func run(_ program: String, _ arguments: [String], umask: UInt32?) async throws -> [UInt8] {
         let failure = state.withLock { state in
             state.commands.append(([program] + arguments).joined(separator: " "))
             return state.failure

@@ -127,7 +127,9 @@ extension DirectoryBackend {
 
     private func run(_ arguments: [String], _ volume: StorageVolume) async throws {
         do {
-            try await environment.tools.run("qemu-img", arguments)
+            // Nobody who may not read the volume may read it while it is made.
+            let mode = volume.target.permissions?.mode ?? 0o600
+            _ = try await environment.tools.run("qemu-img", arguments, umask: 0o777 ^ (mode | 0o600))
             try await BlockingPool.shared.run { try LocalVolume.applyPermissions(volume.target) }
         } catch {
             // Nobody else can have made it: its place was free when the volume was placed.

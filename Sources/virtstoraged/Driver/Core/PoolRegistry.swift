@@ -11,7 +11,10 @@ final class PoolRegistry: Sendable {
     private let state = Mutex(State())
 
     /// All pools, by name.
-    var all: [PoolObject] { state.withLock { Array($0.byName.values) }.sorted { $0.name < $1.name } }
+    var all: [PoolObject] { unsorted.sorted { $0.name < $1.name } }
+
+    /// All pools, for looking through.
+    var unsorted: [PoolObject] { state.withLock { Array($0.byName.values) } }
 
     func find(_ uuid: UUID) -> PoolObject? { state.withLock { $0.byUUID[uuid] } }
     func find(name: String) -> PoolObject? { state.withLock { $0.byName[name] } }
@@ -84,8 +87,8 @@ final class PoolRegistry: Sendable {
     }
 
     private func checkSource(_ definition: StoragePool) throws(VirtError) {
-        for pool in all where pool.name != definition.name {
-            guard pool.snapshot.definition.sharesSource(with: definition) else { continue }
+        for pool in unsorted where pool.name != definition.name {
+            guard pool.update({ $0.definition.sharesSource(with: definition) }) else { continue }
             throw VirtError(.operationFailed, .storage, "Storage source conflict with pool: '\(pool.name)'")
         }
     }

@@ -12,7 +12,9 @@ extension StorageDriver {
         }
         await loadStates()
         await loadDefinitions()
-        for pool in registry.all where pool.snapshot.isActive { await takeOver(pool) }
+        await withTaskGroup { group in
+            for pool in registry.unsorted where pool.snapshot.isActive { group.addTask { await self.takeOver(pool) } }
+        }
         let isDone = try await BlockingPool.shared.run { [files] in try files.markAutostarted() }
         if !isDone { await autostart() }
     }
@@ -111,12 +113,18 @@ extension StorageDriver {
     }
 
     private func autostart() async {
-        for pool in registry.all where pool.snapshot.isAutostart && !pool.snapshot.isActive {
-            do {
-                try await start(pool, flags: 0)
-            } catch {
-                log.error("Failed to autostart storage pool '\(pool.name)': \(VirtError.text(of: error))")
-            }
+        let waiting = registry.unsorted.filter { $0.snapshot.isAutostart && !$0.snapshot.isActive }
+        // One that hangs (a server that does not answer) keeps no other waiting.
+        await withTaskGroup { group in
+            for pool in waiting { group.addTask { await self.autostart(pool) } }
+        }
+    }
+
+    private func autostart(_ pool: PoolObject) async {
+        do {
+            try await start(pool, flags: 0)
+        } catch {
+            log.error("Failed to autostart storage pool '\(pool.name)': \(VirtError.text(of: error))")
         }
     }
 }

@@ -22,7 +22,7 @@ extension StorageHandlers {
 
     private static func find(_ registry: PoolRegistry, target path: String) throws(VirtError) -> PoolObject {
         let clean = StoragePath.sanitized(path)
-        let pool = registry.all.first { pool in
+        let pool = registry.unsorted.first { pool in
             let state = pool.snapshot
             return state.isActive && state.definition.targetPath == clean
         }

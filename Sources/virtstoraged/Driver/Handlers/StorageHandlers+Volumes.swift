@@ -44,7 +44,7 @@ extension StorageHandlers {
     private static func search(
         _ registry: PoolRegistry, _ body: (PoolState) -> StorageVolume?
     ) -> (StorageVolume, String)? {
-        for pool in registry.all {
+        for pool in registry.unsorted {
             let state = pool.snapshot
             if state.isActive, let volume = body(state) { return (volume, pool.name) }
         }
