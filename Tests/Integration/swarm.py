@@ -99,11 +99,11 @@ class Swarm:
 
 
 class Client:
-    """A libvirt-python client with lifecycle events registered."""
+    """A libvirt-python client behind virtproxyd, with lifecycle events registered."""
 
     running = False
 
-    def __init__(self, uri="qemu:///system"):
+    def __init__(self, uri="qemu:///system?socket=/run/libvirt/libvirt-sock"):
         if not Client.running:
             libvirt.virEventRegisterDefaultImpl()
             libvirt.registerErrorHandler(lambda *_: None, None)
