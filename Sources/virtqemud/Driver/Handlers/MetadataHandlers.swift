@@ -17,7 +17,7 @@ enum MetadataHandlers {
         table.on(RemoteProgram.DomainGetMetadata.self) { arguments, _ in
             .init(metadata: try get(registry.snapshot(arguments.dom), arguments))
         }
-        table.onAsync(RemoteProgram.DomainSetMetadata.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainSetMetadata.self) { arguments, caller in
             try await set(registry.actor(arguments.dom), arguments, caller.client)
             return .init()
         }

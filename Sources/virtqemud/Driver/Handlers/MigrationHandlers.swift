@@ -18,6 +18,9 @@ enum MigrationHandlers {
             try await startDirtyRate(registry.actor(arguments.dom), arguments, caller.client)
             return .init()
         }
+        table.on(RemoteProgram.NodeGetSevInfo.self) { _, _ in
+            throw VirtError(.operationUnsupported, .qemu, "QEMU does not support SEV guest")
+        }
         table.on(RemoteProgram.DomainGetLaunchSecurityInfo.self) { arguments, _ in
             try arguments.flags.checkFlags(ParameterFlags.stringOkay, "qemuDomainGetLaunchSecurityInfo")
             let domain = try registry.snapshot(arguments.dom).current()

@@ -28,19 +28,19 @@ enum ProcessorHandlers {
     }
 
     private static func installPins(into table: inout HandlerTable, _ registry: DomainRegistry) {
-        table.onAsync(RemoteProgram.DomainPinVcpu.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainPinVcpu.self) { arguments, caller in
             try await registry.actor(arguments.dom).pin(
                 vcpu: arguments.vcpu, ProcessorSet(bytes: arguments.cpumap), flags: ModificationImpact.liveFlag,
                 caller.client)
             return .init()
         }
-        table.onAsync(RemoteProgram.DomainPinVcpuFlags.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainPinVcpuFlags.self) { arguments, caller in
             try arguments.flags.checkFlags(ModificationImpact.mask, "qemuDomainPinVcpuFlags")
             try await registry.actor(arguments.dom).pin(
                 vcpu: arguments.vcpu, ProcessorSet(bytes: arguments.cpumap), flags: arguments.flags, caller.client)
             return .init()
         }
-        table.onAsync(RemoteProgram.DomainPinEmulator.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainPinEmulator.self) { arguments, caller in
             try arguments.flags.checkFlags(ModificationImpact.mask, "qemuDomainPinEmulator")
             try await registry.actor(arguments.dom).pinEmulator(
                 ProcessorSet(bytes: arguments.cpumap), flags: arguments.flags, caller.client)

@@ -10,29 +10,29 @@ enum TuningHandlers {
         installMemory(into: &table, registry)
         installProcessors(into: &table, registry)
         TuningParameters.install(into: &table, registry)
-        table.onAsync(RemoteProgram.DomainSetLifecycleAction.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainSetLifecycleAction.self) { arguments, caller in
             try await setAction(registry.actor(arguments.dom), arguments, caller.client)
             return .init()
         }
     }
 
     private static func installMemory(into table: inout HandlerTable, _ registry: DomainRegistry) {
-        table.onAsync(RemoteProgram.DomainSetMemory.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainSetMemory.self) { arguments, caller in
             try await registry.actor(arguments.dom).setMemory(
                 arguments.memory, flags: ModificationImpact.liveFlag, "virDomainSetMemory", caller.client)
             return .init()
         }
-        table.onAsync(RemoteProgram.DomainSetMemoryFlags.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainSetMemoryFlags.self) { arguments, caller in
             try await registry.actor(arguments.dom).setMemory(
                 arguments.memory, flags: arguments.flags, "virDomainSetMemoryFlags", caller.client)
             return .init()
         }
-        table.onAsync(RemoteProgram.DomainSetMaxMemory.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainSetMaxMemory.self) { arguments, caller in
             try await registry.actor(arguments.dom).setMemory(
                 arguments.memory, flags: 4, "virDomainSetMaxMemory", caller.client)
             return .init()
         }
-        table.onAsync(RemoteProgram.DomainSetMemoryStatsPeriod.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainSetMemoryStatsPeriod.self) { arguments, caller in
             try await registry.actor(arguments.dom).setStatisticsPeriod(
                 arguments.period, flags: arguments.flags, caller.client)
             return .init()
@@ -40,22 +40,22 @@ enum TuningHandlers {
     }
 
     private static func installProcessors(into table: inout HandlerTable, _ registry: DomainRegistry) {
-        table.onAsync(RemoteProgram.DomainSetVcpus.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainSetVcpus.self) { arguments, caller in
             let flags = ModificationImpact.liveFlag
             try await registry.actor(arguments.dom).setVCPUs(arguments.nvcpus, flags: flags, caller.client)
             return .init()
         }
-        table.onAsync(RemoteProgram.DomainSetVcpusFlags.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainSetVcpusFlags.self) { arguments, caller in
             try await registry.actor(arguments.dom).setVCPUs(
                 arguments.nvcpus, flags: arguments.flags, caller.client)
             return .init()
         }
-        table.onAsync(RemoteProgram.DomainAddIothread.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainAddIothread.self) { arguments, caller in
             try await registry.actor(arguments.dom).addThread(
                 arguments.iothreadId, flags: arguments.flags, caller.client)
             return .init()
         }
-        table.onAsync(RemoteProgram.DomainDelIothread.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainDelIothread.self) { arguments, caller in
             try await registry.actor(arguments.dom).removeThread(
                 arguments.iothreadId, flags: arguments.flags, caller.client)
             return .init()

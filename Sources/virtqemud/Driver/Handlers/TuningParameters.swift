@@ -44,10 +44,8 @@ enum TuningParameters {
         return (shown, Int32(clamping: shown.count))
     }
 
-    private static func requireNoGuest(_ snapshot: DomainSnapshot, _ flags: UInt32, _ controller: String) throws {
-        let impact = try ModificationImpact(flags & ModificationImpact.mask, snapshot)
-        guard impact.live else { return }
-        throw VirtError(.operationInvalid, .qemu, "cgroup \(controller) controller is not mounted")
+    private static func noController(_ name: String) -> VirtError {
+        VirtError(.operationInvalid, .qemu, "cgroup \(name) controller is not mounted")
     }
 
     // MARK: Processor shares
@@ -58,22 +56,17 @@ enum TuningParameters {
             return .init(type: "posix", nparams: 9)
         }
         table.on(RemoteProgram.DomainGetSchedulerParameters.self) { arguments, _ in
-            let snapshot = try registry.snapshot(arguments.dom)
-            try requireNoGuest(snapshot, 0, "CPU")
-            return .init(params: fit(scheduler(try snapshot.current()), arguments.nparams).params)
+            .init(params: fit(try scheduler(registry.snapshot(arguments.dom), 0), arguments.nparams).params)
         }
         table.on(RemoteProgram.DomainGetSchedulerParametersFlags.self) { arguments, _ in
-            let snapshot = try registry.snapshot(arguments.dom)
-            try requireNoGuest(snapshot, arguments.flags, "CPU")
-            let domain = try definition(snapshot, arguments.flags)
-            return .init(params: fit(scheduler(domain), arguments.nparams).params)
+            let list = try scheduler(registry.snapshot(arguments.dom), arguments.flags)
+            return .init(params: fit(list, arguments.nparams).params)
         }
-        table.onAsync(RemoteProgram.DomainSetSchedulerParametersFlags.self) { arguments, caller in
-            try requireNoGuest(registry.snapshot(arguments.dom), arguments.flags, "CPU")
+        table.onChange(RemoteProgram.DomainSetSchedulerParametersFlags.self) { arguments, caller in
             let params = arguments.params
             try await registry.actor(arguments.dom).change(
                 "virDomainSetSchedulerParametersFlags", flags: arguments.flags & 3, caller.client,
-                guest: { _, _ in }
+                guest: { _, _ in throw noController("CPU") }
             ) { domain in
                 for parameter in params { try domain.cpuTuning.set(parameter) }
             }
@@ -81,8 +74,20 @@ enum TuningParameters {
         }
     }
 
-    private static func scheduler(_ domain: Domain) -> [TypedParameter] {
-        let tuning = domain.cpuTuning
+    /// A definition's numbers, 0 where it has none; those of a guest are what the kernel does with any process.
+    private static func scheduler(_ snapshot: DomainSnapshot, _ flags: UInt32) throws -> [TypedParameter] {
+        let isLive = try ModificationImpact(flags & ModificationImpact.mask, snapshot).live
+        var tuning = try definition(snapshot, flags).cpuTuning
+        if isLive {
+            tuning = CPUTuning()
+            tuning.shares = 1024
+            for period in [\CPUTuning.period, \.emulatorPeriod, \.globalPeriod, \.iothreadPeriod] {
+                tuning[keyPath: period] = 100_000
+            }
+            for quota in [\CPUTuning.quota, \.emulatorQuota, \.globalQuota, \.iothreadQuota] {
+                tuning[keyPath: quota] = -1
+            }
+        }
         return [
             TypedParameter("cpu_shares", .ullong(tuning.shares ?? 0)),
             TypedParameter("vcpu_period", .ullong(tuning.period ?? 0)),
@@ -109,11 +114,11 @@ enum TuningParameters {
             let fitted = fit(list, arguments.nparams)
             return .init(params: fitted.params, nparams: fitted.nparams)
         }
-        table.onAsync(RemoteProgram.DomainSetMemoryParameters.self) { arguments, caller in
-            try requireNoGuest(registry.snapshot(arguments.dom), arguments.flags, "memory")
+        table.onChange(RemoteProgram.DomainSetMemoryParameters.self) { arguments, caller in
             let params = arguments.params
             try await registry.actor(arguments.dom).change(
-                "virDomainSetMemoryParameters", flags: arguments.flags & 3, caller.client, guest: { _, _ in }
+                "virDomainSetMemoryParameters", flags: arguments.flags & 3, caller.client,
+                guest: { _, _ in throw noController("memory") }
             ) { domain in
                 for parameter in params { try domain.memoryTuning.set(parameter) }
             }
@@ -125,7 +130,9 @@ enum TuningParameters {
 
     private static func installBlockIO(into table: inout HandlerTable, _ registry: DomainRegistry) {
         table.on(RemoteProgram.DomainGetBlkioParameters.self) { arguments, _ in
-            let tuning = try definition(registry.snapshot(arguments.dom), arguments.flags).blockIOTuning
+            let snapshot = try registry.snapshot(arguments.dom)
+            let tuning = try definition(snapshot, arguments.flags).blockIOTuning
+            let standard: UInt32 = try ModificationImpact(arguments.flags & 3, snapshot).live ? 100 : 0
             func devices(_ value: (BlockIOTuning.Device) -> String?) -> TypedValue {
                 .string(
                     tuning.devices.compactMap { device in
@@ -133,7 +140,7 @@ enum TuningParameters {
                     }.joined(separator: ","))
             }
             let list = [
-                TypedParameter("weight", .uint(tuning.weight ?? 0)),
+                TypedParameter("weight", .uint(tuning.weight ?? standard)),
                 TypedParameter("device_weight", devices { $0.weight.map(String.init) }),
                 TypedParameter("device_read_iops_sec", devices { $0.readIOPS.map(String.init) }),
                 TypedParameter("device_write_iops_sec", devices { $0.writeIOPS.map(String.init) }),
@@ -143,11 +150,11 @@ enum TuningParameters {
             let fitted = fit(list, arguments.nparams)
             return .init(params: fitted.params, nparams: fitted.nparams)
         }
-        table.onAsync(RemoteProgram.DomainSetBlkioParameters.self) { arguments, caller in
-            try requireNoGuest(registry.snapshot(arguments.dom), arguments.flags, "blkio")
+        table.onChange(RemoteProgram.DomainSetBlkioParameters.self) { arguments, caller in
             let params = arguments.params
             try await registry.actor(arguments.dom).change(
-                "virDomainSetBlkioParameters", flags: arguments.flags & 3, caller.client, guest: { _, _ in }
+                "virDomainSetBlkioParameters", flags: arguments.flags & 3, caller.client,
+                guest: { _, _ in throw noController("blkio") }
             ) { domain in
                 for parameter in params {
                     guard parameter.field == "weight", case .uint(let weight) = parameter.value else {
@@ -174,11 +181,11 @@ enum TuningParameters {
             let fitted = fit(list, arguments.nparams)
             return .init(params: fitted.params, nparams: fitted.nparams)
         }
-        table.onAsync(RemoteProgram.DomainSetNumaParameters.self) { arguments, caller in
-            try requireNoGuest(registry.snapshot(arguments.dom), arguments.flags, "cpuset")
+        table.onChange(RemoteProgram.DomainSetNumaParameters.self) { arguments, caller in
             let params = arguments.params
             try await registry.actor(arguments.dom).change(
-                "virDomainSetNumaParameters", flags: arguments.flags & 3, caller.client, guest: { _, _ in }
+                "virDomainSetNumaParameters", flags: arguments.flags & 3, caller.client,
+                guest: { _, _ in throw noController("cpuset") }
             ) { domain in
                 for parameter in params { try domain.numaTuning.set(parameter) }
             }
@@ -196,7 +203,7 @@ extension CPUTuning {
         switch (parameter.field, parameter.value) {
         case ("cpu_shares", .ullong(let value)):
             guard (2...262_144).contains(value) else {
-                throw VirtError(.invalidArg, .qemu, "shares '\(value)' must be in range [2, 262144]")
+                throw VirtError(.invalidArg, .none, "shares '\(value)' must be in range [2, 262144]")
             }
             shares = value
         case ("vcpu_period", .ullong(let value)): period = value == 0 ? nil : value

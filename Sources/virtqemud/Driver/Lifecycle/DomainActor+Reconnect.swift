@@ -28,15 +28,27 @@ extension DomainActor {
         } catch {
             return Self.log.error("cannot reconnect to guest '\(name)': \(error)")
         }
-        defer { endJob() }
+        defer {
+            endJob()
+            noticeEarlyEnd()
+        }
         do {
             try await connectAgain()
         } catch {
             Self.log.error("cannot reconnect to guest '\(name)': \(error)")
             let isGone = runtime?.process.map { $0.exitStatus != nil } ?? true
             // A guest that lives but does not answer goes on: only its monitor is missing.
-            guard isGone || state == .paused(.startingUp) else { return }
+            guard isGone || state == .paused(.startingUp) else { return watchProcess() }
             await stopGuest(state.kind == .shutdown ? .shutdown : isGone ? .crashed : .failed, event: .failed)
+        }
+    }
+
+    /// Without a monitor only the process tells of the guest's end.
+    private func watchProcess() {
+        let guest = generation
+        runtime?.monitor = nil
+        runtime?.process?.onExit { [weak self] _ in
+            self?.loop.execute { [weak self] in self?.assumeIsolated { $0.processEnded(of: guest) } }
         }
     }
 

@@ -75,6 +75,7 @@ extension DomainActor {
         publish()
         emit(.started(plan.saved == nil ? .booted : .restored))
         if plan.isPaused { emit(.suspended(plan.saved == nil ? .paused : .restored)) }
+        noticeEarlyEnd()
     }
 
     private func runSteps(_ plan: inout StartPlan) async throws {
@@ -92,6 +93,7 @@ extension DomainActor {
         try await connectMonitor(&plan)
         try await synchronize(&plan)
         if let saved = plan.saved { try await loadState(saved) }
+        if plan.isPaused, plan.saved == nil { state = .paused(.user) }
         if !plan.isPaused { try await letRun(plan.saved == nil ? .booted : .restored) }
         await saveStatus()
         try await driver.requireHook(plan.domain, "started", "begin")

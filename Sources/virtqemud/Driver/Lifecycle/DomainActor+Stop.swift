@@ -62,6 +62,19 @@ extension DomainActor {
         Task { await self.guestEnded(guest) }
     }
 
+    /// A guest whose monitor ended while its start or reconnection was not over: its end was left for now.
+    func noticeEarlyEnd() {
+        guard monitorEnded, runtime != nil else { return }
+        let guest = generation
+        Task { await self.guestEnded(guest) }
+    }
+
+    /// The process of a guest whose monitor nobody could connect to has gone.
+    func processEnded(of guest: UInt64) {
+        guard guest == generation, runtime != nil, runtime?.monitor == nil else { return }
+        Task { await self.guestEnded(guest) }
+    }
+
     private func guestEnded(_ guest: UInt64) async {
         do {
             try await beginJob(.stop, "monitor EOF")
