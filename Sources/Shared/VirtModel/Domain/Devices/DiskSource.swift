@@ -145,15 +145,15 @@ package struct DiskSource: Equatable, Sendable, XMLMappable {
         }
     }
 
-    /// The path on this host, if it is one.
+    /// The path on this host, if it is one; a volume's once the storage daemon has said it.
     package var path: String? {
         switch type {
-        case .file: file
+        case .file, .volume: file
         case .block, .vhostvdpa: dev
         case .dir: dir
         case .network: network.name
         case .vhostuser: vhostUser?.path
-        case .volume, .nvme: nil
+        case .nvme: nil
         }
     }
 
