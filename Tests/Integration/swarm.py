@@ -1,6 +1,7 @@
 """The swarm under test: its daemons as processes, virsh, and guests."""
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -36,6 +37,15 @@ def read(path):
         return ""
 
 
+def listens(path):
+    with socket.socket(socket.AF_UNIX) as peer:
+        try:
+            peer.connect(path)
+            return True
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+
+
 class Swarm:
     def __init__(self, build, guest):
         self.build, self.guest = build, guest
@@ -48,7 +58,7 @@ class Swarm:
                 [f"{self.build}/{name}"], stderr=log, stdout=log, stdin=subprocess.DEVNULL, start_new_session=True)
         for name in names or DAEMONS:
             path = f"/run/libvirt/{SOCKET.get(name, name)}-sock"
-            wait_for(f"the socket of {name}", lambda: os.path.exists(path) or self.check_alive(name))
+            wait_for(f"the socket of {name}", lambda: listens(path) or self.check_alive(name))
 
     def check_alive(self, name):
         if self.processes[name].poll() is not None:
