@@ -21,7 +21,8 @@ finish() {
     trap - EXIT
     local side
     for side in "${!sandbox[@]}"; do
-        kill "${sandbox[$side]}" 2>/dev/null || true
+        # The first process of the namespace: everything in it ends with it.
+        kill -KILL "${inside[$side]:-${sandbox[$side]}}" 2>/dev/null || true
         wait "${sandbox[$side]}" 2>/dev/null || true
     done
     [ -z "${echo_pid:-}" ] || kill "$echo_pid" 2>/dev/null || true
@@ -49,9 +50,10 @@ open_side() {
     local side=$1 etc=$work/$1
     mkdir -p "$etc"
     for name in libvirtd virtqemud virtproxyd; do printf 'auth_unix_rw = "none"\n' >"$etc/$name.conf"; done
-    printf 'user = "root"\ngroup = "root"\n' >"$etc/qemu.conf"
+    # No mount namespace per guest: C libvirt cannot make one inside ours.
+    printf 'user = "root"\ngroup = "root"\nnamespaces = []\n' >"$etc/qemu.conf"
     if [ "$side" = ours ] && [ ! -x "$build/virtlogd" ]; then printf 'stdio_handler = "file"\n' >>"$etc/qemu.conf"; fi
-    SANDBOX_ETC=$etc "$here/../scripts/sandbox.sh" sleep infinity &
+    SANDBOX_ETC=$etc "$here/../scripts/sandbox.sh" sleep infinity 2>"$work/$side.sandbox.log" &
     sandbox[$side]=$!
     local child=
     for _ in $(seq 100); do

@@ -17,11 +17,22 @@ if [ -n "${SANDBOX_ETC:-}" ]; then
 else
     mount -t tmpfs -o mode=755 tmpfs /etc/libvirt
 fi
-# C libvirtd asks QEMU again at every call when /dev/kvm may be opened and does not work: here it may not.
+# C libvirtd asks QEMU again at every call when /dev/kvm may be opened and does not work: a /dev without it. (Not a mount
+# over it: libvirtd cannot take such a one along into its guests' namespaces.)
 if [ -e /dev/kvm ]; then
-    : >/run/no-kvm
-    mount --bind /run/no-kvm /dev/kvm
-    mount -o remount,bind,ro /dev/kvm
+    new=/run/dev
+    mkdir "$new"
+    mount -t tmpfs -o mode=755 tmpfs "$new"
+    for node in null zero full random urandom tty; do cp -a "/dev/$node" "$new/"; done
+    mkdir "$new/pts" "$new/shm" "$new/net"
+    cp -a /dev/net/tun "$new/net/" 2>/dev/null || true
+    mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts "$new/pts"
+    mount -t tmpfs -o mode=1777 tmpfs "$new/shm"
+    ln -s pts/ptmx "$new/ptmx"
+    ln -s /proc/self/fd "$new/fd"
+    for number in 0 1 2; do ln -s "fd/$number" "$new/$(echo stdin stdout stderr | cut -d' ' -f$((number + 1)))"; done
+    mount --move "$new" /dev
+    rmdir "$new"
 fi
 ip link set lo up
 export HOME=/run/home LC_ALL=C
