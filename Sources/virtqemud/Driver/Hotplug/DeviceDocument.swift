@@ -1,3 +1,4 @@
+import QEMUCommand
 import VirtCore
 import VirtModel
 import VirtXML
@@ -31,7 +32,7 @@ struct DeviceDocument: Sendable {
 extension Devices {
     /// Puts the devices of another list behind these.
     mutating func append(_ other: Devices) throws(VirtError) {
-        disks += other.disks
+        for disk in other.disks { insert(disk) }
         controllers += other.controllers
         leases += other.leases
         filesystems += other.filesystems
@@ -61,6 +62,16 @@ extension Devices {
         guard other.graphics.isEmpty else {
             throw VirtError(.operationUnsupported, .qemu, "persistent attach of device 'graphics' is not supported")
         }
+    }
+
+    /// A disk stands among those of its bus in the order of their names.
+    mutating func insert(_ disk: Disk) {
+        let number = disk.target.dev.flatMap { Disk.number(of: $0) } ?? .max
+        let others = disks.indices.filter { disks[$0].target.bus == disk.target.bus }
+        let behind = others.first { index in
+            (disks[index].target.dev.flatMap { Disk.number(of: $0) } ?? .max) > number
+        }
+        disks.insert(disk, at: behind ?? others.last.map { $0 + 1 } ?? disks.count)
     }
 
     private mutating func single<Device>(

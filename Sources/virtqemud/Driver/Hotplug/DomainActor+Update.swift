@@ -124,6 +124,10 @@ extension DomainActor {
         if !disk.source.isEmpty {
             try await prepare(&disk)
             files = try await takeFiles(of: disk)
+        } else {
+            // A drive without medium takes a number too.
+            runtime?.nodeIndex += 1
+            disk.source.index = runtime?.nodeIndex
         }
         do {
             try await swap(alias, to: disk, force: force)

@@ -57,11 +57,12 @@ extension DomainActor {
     ///
     /// - Parameter saved: the state that the guest goes on from, instead of booting.
     func startGuest(
-        _ definition: Domain, flags: UInt32, _ client: ClientHandle?, saved: DescriptorBox? = nil
+        _ definition: Domain, flags: UInt32, _ client: ClientHandle?, saved: SavedState? = nil
     ) async throws {
         var plan = try await prepare(definition)
         plan.isPaused = flags & StartFlags.paused != 0
-        plan.setSaved(saved)
+        plan.setSaved(saved?.descriptor)
+        if let cpu = saved?.originalCPU { runtime?.originalCPU = try? cpu.formatElement(depth: 1) }
         do {
             try await runSteps(&plan)
         } catch {

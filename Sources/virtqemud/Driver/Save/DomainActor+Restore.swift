@@ -5,6 +5,14 @@ import VirtOS
 import VirtRPC
 import VirtXML
 
+/// What a guest goes on from instead of booting.
+struct SavedState: Sendable {
+    /// At the start of QEMU's stream.
+    let descriptor: DescriptorBox
+    /// The processor as the user defined it.
+    let originalCPU: CPU?
+}
+
 /// Starting a guest from the file that it was saved in.
 extension DomainActor {
     /// Starts a defined domain from its managed save image. The image goes when the guest runs.
@@ -19,13 +27,13 @@ extension DomainActor {
             Self.log.warning("Ignoring incomplete managed state \(path)")
             return false
         }
-        let saved = try await driver.readDefinition(opened.image.xml)
+        let (saved, state) = try await driver.readSaved(opened)
         guard saved.identity == uuid else {
             throw VirtError(
                 .operationFailed, .qemu,
                 "definition file '\(path)' contains UUID '\(saved.identity)' of another domain")
         }
-        try await startGuest(saved, flags: opened.startFlags(flags), client, saved: opened.descriptor)
+        try await startGuest(saved, flags: opened.startFlags(flags), client, saved: state)
         _ = try? await BlockingPool.shared.run { try FileSystem.remove(path) }
         hasManagedSave = false
         publish()
@@ -33,14 +41,13 @@ extension DomainActor {
     }
 
     /// virDomainRestoreFlags, for a domain that is known under the image's name and UUID.
-    func restore(_ definition: Domain, _ opened: SavedImage.Opened, flags: UInt32, _ client: ClientHandle) async throws {
+    func restore(_ definition: Domain, _ saved: SavedState, flags: UInt32, _ client: ClientHandle) async throws {
         do {
             try await withJob(.start, "virDomainRestoreFlags", client: client.id) {
                 guard self.runtime == nil else {
                     throw VirtError(.operationInvalid, .domain, "domain '\(self.name)' is already active")
                 }
-                try await self.startGuest(
-                    definition, flags: opened.startFlags(flags), client, saved: opened.descriptor)
+                try await self.startGuest(definition, flags: flags, client, saved: saved)
             }
         } catch {
             if config == nil, runtime == nil { removeFromRegistry() }
@@ -78,14 +85,26 @@ extension SavedImage.Opened {
 }
 
 extension QEMUDriver {
+    /// The guest of an image, with the processor that it really had.
+    func readSaved(_ opened: SavedImage.Opened) async throws -> (Domain, SavedState) {
+        var domain = try await readDefinition(opened.image.xml)
+        let state = SavedState(descriptor: opened.descriptor, originalCPU: domain.cpu)
+        if let cookie = opened.image.cookie {
+            let document = try XMLDocument.parse(cookie, name: "cookie", domain: .qemu)
+            if let cpu = document.root?.child("cpu") { domain.cpu = try ElementReader.read(cpu, flags: .inactive) }
+        }
+        return (domain, state)
+    }
+
     /// virDomainRestoreFlags.
     func restore(_ path: String, document: String?, flags: UInt32, _ client: ClientHandle) async throws {
         try flags.checkFlags(15, "qemuDomainRestoreFlags")
         guard flags & 6 != 6 else {
             throw VirtError(.invalidArg, .qemu, "running and paused flags are mutually exclusive")
         }
-        let opened = try await BlockingPool.shared.run { try SavedImage.open(path) }
-        let domain = try await readDefinition(document ?? opened.image.xml)
+        var opened = try await BlockingPool.shared.run { try SavedImage.open(path) }
+        if let document { opened.image.xml = document }
+        let (domain, state) = try await readSaved(opened)
         let actor: DomainActor
         switch try registry.match(name: domain.name, uuid: domain.identity) {
         case .existing(let known): actor = known
@@ -93,15 +112,14 @@ extension QEMUDriver {
             actor = DomainActor(domain, isPersistent: false, driver: self)
             try registry.insert(actor, await actor.makeSnapshot())
         }
-        try await actor.restore(domain, opened, flags: flags, client)
+        try await actor.restore(domain, state, flags: opened.startFlags(flags), client)
     }
 
     /// virDomainSaveImageGetXMLDesc.
     func savedDocument(_ path: String, flags: UInt32) async throws -> String {
         try flags.checkFlags(1, "qemuDomainSaveImageGetXMLDesc")
         let xml = try await BlockingPool.shared.run { try SavedImage.open(path).image.xml }
-        let domain = try Domain.parse(xml, flags: .inactive)
-        return try domain.format(flags & 1 != 0 ? [.inactive, .migratable, .secure] : [.inactive, .migratable])
+        return try await readDefinition(xml).format(flags & 1 != 0 ? [.inactive, .secure] : .inactive)
     }
 
     /// virDomainSaveImageDefineXML: another document for the image; running 2, paused 4.

@@ -27,8 +27,9 @@ extension DomainActor {
             let (live, _) = try self.running()
             let wasRunning = self.state.kind == .running
             let isRunning = flags & 2 != 0 || (flags & 4 == 0 && wasRunning)
-            let xml = try document ?? live.format([.migratable, .secure, .inactive])
-            let image = SavedImage(xml: xml, wasRunning: isRunning)
+            let cookie = try live.cpu.map { "<cookie>\n\(try $0.formatElement(depth: 1))</cookie>\n" }
+            let image = SavedImage(
+                xml: try document ?? self.savedDocument(live), wasRunning: isRunning, cookie: cookie)
             try await self.pauseGuest(.save)
             do {
                 try await self.write(image, to: path)
@@ -42,6 +43,22 @@ extension DomainActor {
             self.runtime?.process?.kill(SIGTERM)
             await self.stopGuest(.saved, event: .saved)
         }
+    }
+
+    /// The guest as its user defined it: without what this start made up.
+    private func savedDocument(_ live: Domain) throws -> String {
+        var domain = live
+        if let text = runtime?.originalCPU, let node = try XMLDocument.parse(text, name: "cpu", domain: .qemu).root {
+            domain.cpu = try ElementReader.read(node, flags: .inactive)
+        }
+        domain.securityLabels.removeAll { $0.model == "dac" && $0.type == .dynamic && $0.baseLabel == nil }
+        let directory = runtime?.channelPath ?? ""
+        for index in domain.devices.channels.indices {
+            guard domain.devices.channels[index].source.path?.hasPrefix(directory + "/") == true else { continue }
+            domain.devices.channels[index].source.path = nil
+            domain.devices.channels[index].source.mode = nil
+        }
+        return try domain.format([.migratable, .secure, .inactive])
     }
 
     private func write(_ image: SavedImage, to path: String) async throws {

@@ -20,10 +20,11 @@ struct SavedImage: Sendable, Equatable {
     private static let spare = 1024
     private static let largestData: UInt32 = 64 << 20
 
-    init(xml: String, wasRunning: Bool) {
+    init(xml: String, wasRunning: Bool, cookie: String? = nil) {
         self.xml = xml
         self.wasRunning = wasRunning
-        let length = xml.utf8.count + 1 + Self.spare
+        self.cookie = cookie
+        let length = xml.utf8.count + 1 + (cookie?.utf8.count ?? 0) + 1 + Self.spare
         dataLength = UInt32(clamping: (Self.headerLength + length + 511) / 512 * 512 - Self.headerLength)
     }
 

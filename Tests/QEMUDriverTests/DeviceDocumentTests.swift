@@ -1,0 +1,94 @@
+import Testing
+import VirtCore
+import VirtModel
+
+@testable import QEMUDriver
+
+@Suite("Documents of devices")
+struct DeviceDocumentTests {
+    private func disk(_ name: String, bus: String = "virtio", file: String = "/x") -> String {
+        "<disk type='file' device='disk'><source file='\(file)'/><target dev='\(name)' bus='\(bus)'/></disk>"
+    }
+
+    @Test("A device is found in the list of its kind")
+    func kinds() throws {
+        let document = try DeviceDocument(parsing: disk("vdb"))
+        #expect(document.kind == "disk")
+        #expect(document.devices.disks.first?.target.dev == "vdb")
+        let channel = try DeviceDocument(
+            parsing: "<channel type='unix'><target type='virtio' name='org.b.0'/></channel>")
+        #expect(channel.devices.channels.first?.name == "org.b.0")
+    }
+
+    @Test("What is no device is refused")
+    func unknown() {
+        #expect(throws: VirtError(.xmlError, .domain, "unknown device type 'domain'")) {
+            try DeviceDocument(parsing: "<domain/>")
+        }
+        #expect(throws: VirtError.self) { try DeviceDocument(parsing: "<disk>") }
+    }
+
+    @Test("A disk goes behind those of its bus that come before it")
+    func order() throws {
+        var devices = Devices()
+        for (name, bus) in [("vda", "virtio"), ("hdc", "ide"), ("vdc", "virtio"), ("vdb", "virtio"), ("hda", "ide")] {
+            try devices.append(DeviceDocument(parsing: disk(name, bus: bus)).devices)
+        }
+        #expect(devices.disks.map { $0.target.dev ?? "" } == ["vda", "vdb", "vdc", "hda", "hdc"])
+    }
+
+    @Test("Two disks of one name are refused with both their images")
+    func duplicates() throws {
+        var devices = Devices()
+        try devices.append(DeviceDocument(parsing: disk("vdb", file: "/a")).devices)
+        try devices.append(DeviceDocument(parsing: disk("vdb", file: "/b")).devices)
+        #expect(
+            throws: VirtError(.xmlError, .domain, "target 'vdb' duplicated for disk sources '/a' and '/b'")
+        ) { try devices.checkTargets() }
+    }
+
+    @Test("Devices are taken out by what a document says of them")
+    func removal() throws {
+        let rng = "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
+        let nic = "<interface type='user'><mac address='52:54:00:00:00:0A'/><model type='virtio'/></interface>"
+        var devices = Devices()
+        for text in [disk("vda"), rng, nic] { try devices.append(DeviceDocument(parsing: text).devices) }
+        devices.rngs[0].info.alias = "rng0"
+        for text in [rng, nic, disk("vda", file: "/other")] {
+            let document = try DeviceDocument(parsing: text)
+            try devices.remove(document.devices, kind: document.kind, isLive: false)
+        }
+        #expect(devices == Devices())
+    }
+
+    @Test("A device that is not there gets libvirt's error", arguments: [
+        ("<disk type='file'><target dev='vdq'/></disk>", "no target device vdq"),
+        ("<interface type='user'><mac address='52:54:00:00:00:0b'/></interface>",
+         "no device matching MAC address 52:54:00:00:00:0b found"),
+        ("<rng model='virtio'><backend model='random'/></rng>", "no matching RNG device was found"),
+        ("<redirdev bus='usb' type='spicevmc'/>", "no matching redirdev was not found"),
+        ("<channel type='pty'><target type='virtio' name='x'/></channel>",
+         "device not present in domain configuration"),
+    ])
+    func missing(text: String, message: String) throws {
+        let document = try DeviceDocument(parsing: text)
+        var devices = Devices()
+        let error = #expect(throws: VirtError.self) {
+            try devices.remove(document.devices, kind: document.kind, isLive: false)
+        }
+        #expect(error?.code == .deviceMissing)
+        #expect(error?.message == "device not found: \(message)")
+    }
+
+    @Test("All devices of an alias are taken, and no other")
+    func aliases() throws {
+        var devices = Devices()
+        for name in ["vda", "vdb"] { try devices.append(DeviceDocument(parsing: disk(name)).devices) }
+        devices.disks[0].info.alias = "virtio-disk0"
+        devices.disks[1].info.alias = "virtio-disk1"
+        let taken = devices.take(alias: "virtio-disk1")
+        #expect(taken.disks.map { $0.target.dev ?? "" } == ["vdb"])
+        #expect(devices.disks.map { $0.target.dev ?? "" } == ["vda"])
+        #expect(devices.take(alias: "nosuch") == Devices())
+    }
+}
