@@ -11,7 +11,7 @@ package protocol XMLValue: Equatable {
 }
 
 extension XMLValue {
-    package static func expectation(format: XMLFormat) -> String { "" }
+    package static func expectation(format: XMLFormat) -> String { "." }
 }
 
 extension String: XMLValue {
