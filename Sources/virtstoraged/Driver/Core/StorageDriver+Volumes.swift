@@ -195,11 +195,14 @@ extension StorageDriver {
 
     /// The volume with its sizes, times and owners as they are now.
     func currentVolume(_ pool: PoolObject, _ name: String) async throws -> StorageVolume {
-        let state = pool.snapshot
-        try state.requireActive()
-        let record = try state.volume(name)
+        // Only what is needed is taken out: a whole state that is held makes the next change copy all volumes.
+        let (definition, record) = try pool.update { state in
+            try state.requireActive()
+            return (state.definition, try state.volume(name))
+        }
         if record.isBuilding { return record.volume }
-        let now = try await backends.backend(state.definition.type).update(record.volume, in: state.definition)
+        let now = try await backends.backend(definition.type).update(record.volume, in: definition)
+        guard now != record.volume else { return now }
         pool.update { state in
             if state.volumes[name]?.isBuilding == false { state.volumes[name]?.volume = now }
         }
