@@ -97,7 +97,7 @@ package struct ForwardingRules: Sendable {
     static func check(uri: String?) throws(VirtError) {
         guard let uri, !uri.isEmpty else { return }
         guard driver(ofURI: uri) != nil else {
-            throw VirtError(.noConnect, .none, "No connection driver available for \(uri)")
+            throw VirtError(.noConnect, .none, uri)
         }
     }
 }

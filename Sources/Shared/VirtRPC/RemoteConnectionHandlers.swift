@@ -133,7 +133,7 @@ package enum RemoteConnectionHandlers {
         guard let name, !name.isEmpty else { return "\(options.scheme):///system" }
         let parts = name.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0] == options.scheme, parts[1].hasPrefix("//") else {
-            throw VirtError(.noConnect, .none, "No connection driver available for \(name)")
+            throw VirtError(.noConnect, .none, name)
         }
         let rest = parts[1].dropFirst(2)
         let path = rest.drop { $0 != "/" }.prefix { $0 != "?" && $0 != "#" }
