@@ -35,8 +35,10 @@ package final class AdminService: Sendable {
 
     package var servers: [ServedServer] { served.withLock { $0 } }
 
-    /// The server of a name; VIR_ERR_NO_SERVER.
+    /// The server of a name; VIR_ERR_NO_SERVER. virtproxyd's also goes by the name of the daemon it stands in for, which
+    /// scripts ask for on its socket.
     func server(_ name: String) throws(VirtError) -> ServedServer {
+        let name = name == "libvirtd" ? "virtproxyd" : name
         guard let found = servers.first(where: { $0.server.name == name }) else {
             throw VirtError(.noServer, .rpc, "No server named '\(name)'")
         }
