@@ -83,6 +83,16 @@ struct QemuImgTests {
                     "create -f luks --object secret,id=v_encrypt0,file=/s,,x -o key-secret=v_encrypt0 /p/v 16384K"))
     }
 
+    @Test("A LUKS volume is opened with its secret to change its size")
+    func resizeLUKS() {
+        let secret = QemuImg.Secret(volume: "v", file: "/s")
+        #expect(
+            QemuImg.resizeLUKS("/p/v,1", capacity: 1024, shrinks: true, secret)
+                == Self.words(
+                    "resize --shrink --object secret,id=v_encrypt0,file=/s --image-opts "
+                        + "driver=luks,key-secret=v_encrypt0,file.filename=/p/v,,1 1024"))
+    }
+
     @Test("Copies and size changes")
     func others() throws {
         let source = Self.volume(.qcow2) { $0.target.path = "/p/s" }

@@ -75,7 +75,6 @@ extension DirectoryBackend {
 
     private func runCreate(_ volume: StorageVolume, _ pool: StoragePool, _ preallocates: Bool) async throws {
         // What the definition itself forbids comes before any look at files.
-        let trial = volume.target.encryption.map { _ in QemuImg.Secret(volume: volume.name, file: "") }
         if volume.backing != nil, preallocates {
             throw VirtError(.configUnsupported, .storage, "metadata preallocation conflicts with backing store")
         }
@@ -90,12 +89,20 @@ extension DirectoryBackend {
         guard let encryption = volume.target.encryption else {
             return try await run(try QemuImg.create(volume, preallocates: preallocates), volume)
         }
+        try await withSecret(encryption, volume, pool) { secret in
+            try await run(try QemuImg.create(volume, preallocates: preallocates, secret: secret), volume)
+        }
+    }
+
+    /// Puts the volume's passphrase into a file while `body` runs.
+    private func withSecret(
+        _ encryption: StorageVolumeEncryption, _ volume: StorageVolume, _ pool: StoragePool,
+        _ body: (QemuImg.Secret) async throws -> Void
+    ) async throws {
         let passphrase = try await passphrase(encryption)
-        _ = try QemuImg.create(volume, preallocates: preallocates, secret: trial)
         let file = try await BlockingPool.shared.run { try writeSecret(passphrase, pool, volume) }
         defer { unlink(file) }
-        let secret = QemuImg.Secret(volume: volume.name, file: file)
-        try await run(try QemuImg.create(volume, preallocates: preallocates, secret: secret), volume)
+        try await body(QemuImg.Secret(volume: volume.name, file: file))
     }
 
     private func passphrase(_ encryption: StorageVolumeEncryption) async throws -> [UInt8] {
@@ -166,27 +173,31 @@ extension DirectoryBackend {
         try await BlockingPool.shared.run { try LocalVolume.delete(volume) }
     }
 
-    func resize(_ volume: StorageVolume, to capacity: UInt64, flags: UInt32) async throws {
+    func resize(_ volume: StorageVolume, to capacity: UInt64, in pool: StoragePool, flags: UInt32) async throws {
         let allocates = flags & StorageFlag.resizeAllocate != 0
         let path = volume.target.path
-        if volume.target.format == .raw {
-            guard volume.target.encryption == nil else {
-                throw VirtError(
-                    .operationUnsupported, .storage, "resize of encrypted volumes is not supported")
-            }
+        if volume.target.format == .raw, volume.target.encryption == nil {
             return try await BlockingPool.shared.run {
                 try LocalVolume.resize(path, to: capacity, allocates: allocates)
             }
         }
         if allocates {
-            throw VirtError(
-                .operationUnsupported, .storage, "preallocate is only supported for raw type volume")
-        }
-        if volume.target.format == .qcow2, volume.target.encryption != nil {
-            throw VirtError(.operationUnsupported, .storage, "resize of qcow2 encrypted image is not supported")
+            let kind = volume.target.format == .raw ? "an unencrypted raw volume" : "raw type volume"
+            throw VirtError(.operationUnsupported, .storage, "preallocate is only supported for \(kind)")
         }
         let shrinks = flags & StorageFlag.resizeShrink != 0 && capacity < volume.capacity ?? 0
-        try await environment.tools.run("qemu-img", QemuImg.resize(path, capacity: capacity, shrinks: shrinks))
+        guard let encryption = volume.target.encryption else {
+            let arguments = QemuImg.resize(path, capacity: capacity, shrinks: shrinks)
+            try await environment.tools.run("qemu-img", arguments)
+            return
+        }
+        guard volume.target.format == .raw else {
+            throw VirtError(.operationUnsupported, .storage, "resize of qcow2 encrypted image is not supported")
+        }
+        try await withSecret(encryption, volume, pool) { secret in
+            let arguments = QemuImg.resizeLUKS(path, capacity: capacity, shrinks: shrinks, secret)
+            try await environment.tools.run("qemu-img", arguments)
+        }
     }
 
     func wipe(_ volume: StorageVolume, _ algorithm: WipeAlgorithm) async throws {

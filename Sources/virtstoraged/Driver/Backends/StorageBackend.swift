@@ -30,7 +30,7 @@ protocol StorageBackend: Sendable {
     /// The volume as it is found, when its content may have become something else.
     func probe(_ volume: StorageVolume, in pool: StoragePool) async throws -> StorageVolume
     func delete(_ volume: StorageVolume, in pool: StoragePool, flags: UInt32) async throws
-    func resize(_ volume: StorageVolume, to capacity: UInt64, flags: UInt32) async throws
+    func resize(_ volume: StorageVolume, to capacity: UInt64, in pool: StoragePool, flags: UInt32) async throws
     func wipe(_ volume: StorageVolume, _ algorithm: WipeAlgorithm) async throws
     /// Opens a volume's content for a stream.
     func open(_ volume: StorageVolume, forWriting: Bool) async throws -> VolumeFile
@@ -118,7 +118,7 @@ extension StorageBackend {
         throw VirtError(.noSupport, .storage, "storage pool does not support vol deletion")
     }
 
-    func resize(_ volume: StorageVolume, to capacity: UInt64, flags: UInt32) async throws {
+    func resize(_ volume: StorageVolume, to capacity: UInt64, in pool: StoragePool, flags: UInt32) async throws {
         throw VirtError(.noSupport, .storage, "storage pool does not support changing of volume capacity")
     }
 

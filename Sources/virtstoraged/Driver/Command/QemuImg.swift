@@ -55,6 +55,13 @@ enum QemuImg {
         ["resize"] + (shrinks ? ["--shrink"] : []) + [path, "\(sectors(capacity))"]
     }
 
+    /// The same for an image of LUKS format, which is opened with its secret.
+    static func resizeLUKS(_ path: String, capacity: UInt64, shrinks: Bool, _ secret: Secret) -> [String] {
+        let image = "driver=luks,key-secret=\(secret.alias),file.filename=\(escaped(path))"
+        return ["resize"] + (shrinks ? ["--shrink"] : []) + secret.object
+            + ["--image-opts", image, "\(sectors(capacity))"]
+    }
+
     /// A capacity in bytes rounded up to whole sectors.
     static func sectors(_ capacity: UInt64) -> UInt64 {
         let (sum, overflow) = capacity.addingReportingOverflow(511)

@@ -140,7 +140,8 @@ extension StorageDriver {
             try record.requireIdle()
             let target = try Self.newCapacity(record.volume, capacity, flags, state.definition)
             let backend = try backends.backend(state.definition.type)
-            try await backend.resize(record.volume, to: target, flags: flags & ~StorageFlag.resizeDelta)
+            try await backend.resize(
+                record.volume, to: target, in: state.definition, flags: flags & ~StorageFlag.resizeDelta)
             pool.update { state in
                 guard var volume = state.volumes[name]?.volume else { return }
                 let growth = target.subtractingReportingOverflow(volume.capacity ?? 0)
