@@ -1,5 +1,9 @@
+import QEMUCommand
+import QEMUCommand
 import Testing
 import VirtCore
+import VirtModel
+import VirtModel
 import VirtOS
 
 @testable import QEMUDriver

@@ -24,6 +24,7 @@ final class DomainSnapshot: Sendable {
     private struct Cache {
         var texts: [UInt32: String] = [:]
         var statistics: [UInt32: [TypedParameter]] = [:]
+        var inactive: (groups: UInt32, sizes: [FileSizes?], list: [TypedParameter])?
     }
     private let cache = Mutex(Cache())
 
@@ -76,6 +77,16 @@ final class DomainSnapshot: Sendable {
         let text = try make()
         cache.withLock { $0.texts[key] = text }
         return text
+    }
+
+    /// All statistics of a domain that does not run, made again when the sizes of its images have changed.
+    func inactiveStatistics(
+        _ groups: UInt32, _ sizes: [FileSizes?], _ make: () -> [TypedParameter]
+    ) -> [TypedParameter] {
+        if let known = cache.withLock({ $0.inactive }), known.groups == groups, known.sizes == sizes { return known.list }
+        let list = make()
+        cache.withLock { $0.inactive = (groups, sizes, list) }
+        return list
     }
 
     /// Statistics that can't change while this snapshot is the latest.

@@ -11,10 +11,23 @@ extension QEMUDriver {
         try await makeDirectories()
         let running = await loadStatus()
         try await loadDefinitions()
-        await withTaskGroup(of: Void.self) { group in
-            for actor in running { group.addTask { await actor.reconnect() } }
-        }
+        await reconnect(running)
         await startAutostartGuests()
+    }
+
+    /// Connects to all guests at once. One that does not answer does not keep clients from the others: it goes on being
+    /// waited for while they are served.
+    private func reconnect(_ guests: [DomainActor]) async {
+        guard !guests.isEmpty else { return }
+        let tasks = guests.map { guest in Task { await guest.reconnect() } }
+        let patience = Once()
+        Task {
+            for task in tasks { await task.value }
+            patience.resume()
+        }
+        let loop = loops.next()
+        loop.execute { loop.schedule(after: .seconds(3), name: "reconnect") { patience.resume() } }
+        await withCheckedContinuation { patience.set($0) }
     }
 
     package func reload() async {

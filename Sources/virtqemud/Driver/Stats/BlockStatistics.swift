@@ -1,5 +1,6 @@
 import Glibc
 import QEMUMonitor
+import Synchronization
 import VirtModel
 
 /// What QEMU counts for one drive.
@@ -83,9 +84,8 @@ struct FileSizes: Sendable, Equatable {
         let isBlock = status.st_mode & S_IFMT == S_IFBLK
         let size = isBlock ? deviceSize(path) : UInt64(clamping: status.st_size)
         let allocation = isBlock ? size : UInt64(clamping: status.st_blocks).multipliedReportingOverflow(by: 512).partialValue
-        var capacity = size
-        if format != "raw", let header = try? ImageHeader.read(path), let stated = header.capacity { capacity = stated }
-        return FileSizes(capacity: capacity, allocation: allocation, physical: size)
+        let stated = format == "raw" ? nil : CapacityCache.shared.capacity(path, status)
+        return FileSizes(capacity: stated ?? size, allocation: allocation, physical: size)
     }
 
     private static func deviceSize(_ path: String) -> UInt64 {
@@ -93,5 +93,42 @@ struct FileSizes: Sendable, Equatable {
         guard descriptor >= 0 else { return 0 }
         defer { close(descriptor) }
         return UInt64(clamping: lseek(descriptor, 0, SEEK_END))
+    }
+}
+
+/// The capacities that images' headers state, as long as the files are what they were: a thousand images that nobody
+/// changed are not read again for every look.
+final class CapacityCache: Sendable {
+    static let shared = CapacityCache()
+
+    private struct Entry {
+        let inode: UInt64
+        let size: Int64
+        let seconds: Int64
+        let nanoseconds: Int64
+        let capacity: UInt64?
+    }
+
+    private static let limit = 8192
+    private let entries = Mutex<[String: Entry]>([:])
+
+    /// What the header of an image states; nil for a raw one. Blocks.
+    func capacity(_ path: String, _ status: stat) -> UInt64? {
+        let known = entries.withLock { $0[path] }
+        let (seconds, nanoseconds) = (Int64(status.st_mtim.tv_sec), Int64(status.st_mtim.tv_nsec))
+        if let known, known.inode == status.st_ino, known.size == status.st_size, known.seconds == seconds,
+            known.nanoseconds == nanoseconds
+        {
+            return known.capacity
+        }
+        let capacity = (try? ImageHeader.read(path))?.capacity
+        let entry = Entry(
+            inode: UInt64(status.st_ino), size: Int64(status.st_size), seconds: seconds, nanoseconds: nanoseconds,
+            capacity: capacity)
+        entries.withLock { entries in
+            if entries.count >= Self.limit { entries = [:] }
+            entries[path] = entry
+        }
+        return capacity
     }
 }

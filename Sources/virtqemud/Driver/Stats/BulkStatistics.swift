@@ -71,7 +71,9 @@ enum BulkStatistics {
                 dom: domain.handle,
                 params: domain.isActive
                     ? live(domain, groups, flags, answers[domain.uuid] ?? Answers())
-                    : inactive(domain, groups, sizes[domain.uuid]))
+                    : domain.inactiveStatistics(groups.rawValue, sizes[domain.uuid] ?? []) {
+                        inactive(domain, groups, sizes[domain.uuid])
+                    })
         }
     }
 
