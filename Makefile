@@ -49,7 +49,7 @@ bench: build
 ## make conformance CORPUS=DIR   plays a conformance corpus against the daemons
 conformance:
 	@test -n "$(CORPUS)" || { echo "say where: make conformance CORPUS=DIR"; exit 2; }
-	@scripts/deps.sh build test
+	@scripts/deps.sh build test conformance
 	swift build
 	Tests/Conformance/run.sh .build/debug $(CORPUS)
 

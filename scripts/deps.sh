@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# deps.sh GROUP...: installs the Debian packages of these groups that are missing. Groups: build run test
+# deps.sh GROUP...: installs the Debian packages of these groups that are missing. Groups: build run test conformance
 set -euo pipefail
 
 declare -A groups=(
-    [build]="libxml2-dev libsystemd-dev libnl-route-3-dev pkg-config"
+    [build]="libxml2-dev libsystemd-dev libnl-route-3-dev libgcrypt20-dev pkg-config"
     [run]="qemu-system-x86 qemu-utils dnsmasq-base iptables nftables iproute2 libvirt-clients cpio gzip kmod"
     [test]="qemu-system-x86 qemu-utils dnsmasq-base iptables nftables iproute2 libvirt-clients cpio gzip kmod
             python3-libvirt python3 procps util-linux"
+    [conformance]="qemu-system-arm qemu-system-misc qemu-system-ppc ebtables"
 )
 
 missing=()
