@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/if_tun.h>
+#include <linux/magic.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
@@ -58,6 +59,14 @@ int clinux_set_attribute(const char *path, const char *name, const void *value, 
 int clinux_remove_attribute(const char *path, const char *name) { return RESULT(lremovexattr(path, name)); }
 
 // ---- Content
+
+int clinux_order_data(int fd) {
+    struct statfs system;
+    if (fstatfs(fd, &system) < 0) return -errno;
+    if (system.f_type != EXT4_SUPER_MAGIC && system.f_type != XFS_SUPER_MAGIC) return 0;
+    int all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    return sync_file_range(fd, 0, 0, all) < 0 ? -errno : 1;
+}
 
 int clinux_allocate(int fd, int mode, int64_t offset, int64_t length) {
     return RETRY(fallocate(fd, mode, offset, length));

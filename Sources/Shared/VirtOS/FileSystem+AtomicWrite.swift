@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Synchronization
 package import VirtCore
@@ -16,8 +17,9 @@ extension FileSystem {
 
     private static let serial = Atomic<UInt64>(0)
 
-    /// Replaces a file's content in one step that survives a crash: a temporary file of the same directory, fsync,
-    /// rename, fsync of the directory. On any failure the old file is as it was and the temporary one is gone.
+    /// Replaces a file's content in one step that survives a crash: a temporary file of the same directory, its data
+    /// on the disk, rename, fsync of the directory. On any failure the old file is as it was and the temporary one is
+    /// gone.
     ///
     /// The new file has exactly `mode` (whatever the umask), from before its first byte.
     package static func atomicWrite(
@@ -49,7 +51,20 @@ extension FileSystem {
         }
         guard fchmod(file.rawValue, mode) == 0 else { throw .system(errno, .none, "cannot set mode of '\(path)'") }
         try write(file.rawValue, bytes, name: path)
-        guard fsync(file.rawValue) == 0 else { throw .system(errno, .none, "cannot sync data to file '\(path)'") }
+        try bringToDisk(file.rawValue, path)
         guard close(file.take()) == 0 else { throw .system(errno, .none, "Unable to close file '\(path)'") }
+    }
+
+    /// The data has to be on the disk before the new name is. An fsync of each would write the journal twice; where the
+    /// file system keeps the order of data and later renames, only the data is written here, and the directory's fsync
+    /// does the rest.
+    private static func bringToDisk(_ file: Int32, _ path: String) throws(VirtError) {
+        let ordered = clinux_order_data(file)
+        if ordered > 0 { return }
+        // A file system that cannot do it is told apart from a disk that is full or broken.
+        let isBroken = [-ENOSPC, -EDQUOT, -EIO].contains(ordered)
+        guard !isBroken, fsync(file) == 0 else {
+            throw .system(isBroken ? -ordered : errno, .none, "cannot sync data to file '\(path)'")
+        }
     }
 }

@@ -22,6 +22,9 @@ int clinux_set_attribute(const char *path, const char *name, const void *value, 
 int clinux_remove_attribute(const char *path, const char *name);
 
 // ---- Content
+/// Brings a file's data to its device and waits. 1: done, and the file system puts it before every later change of its
+/// directories; 0: this file system does not promise that; -errno.
+int clinux_order_data(int fd);
 
 int clinux_allocate(int fd, int mode, int64_t offset, int64_t length);
 int clinux_clone_file(int destination, int source); // FICLONE
