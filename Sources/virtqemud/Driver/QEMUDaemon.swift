@@ -36,6 +36,7 @@ extension QEMUDriver {
         StreamHandlers.install(into: &remote, driver: self)
         HostHandlers.install(into: &remote, driver: self)
         CapabilityHandlers.install(into: &remote, driver: self)
+        CPUHandlers.install(into: &remote, driver: self)
         DeviceHandlers.install(into: &remote, driver: self)
         SaveHandlers.install(into: &remote, driver: self)
         InputHandlers.install(into: &remote, driver: self)

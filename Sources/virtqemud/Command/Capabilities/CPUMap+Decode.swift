@@ -62,6 +62,10 @@ extension CPUMap {
         let matches = model.signatures.contains { $0.matches(identity) }
         let currentMatches = currentModel.signatures.contains { $0.matches(identity) }
         if currentMatches, !matches { return false }
+        // Which processor it is, is not known where several were compared: a guest had better not lose anything.
+        if identity.family == 0, candidate.disabled.count != current.disabled.count {
+            return candidate.disabled.count < current.disabled.count
+        }
         let length = candidate.required.count + candidate.disabled.count
         let currentLength = current.required.count + current.disabled.count
         return length < currentLength || (matches && !currentMatches)

@@ -21,6 +21,10 @@ enum CapabilityHandlers {
             let names = try await modelNames(arguments.arch)
             return .init(models: arguments.needResults != 0 ? names : [], ret: Int32(clamping: names.count))
         }
+        table.onAsync(RemoteProgram.NodeGetSevInfo.self) { arguments, _ in
+            try arguments.flags.checkFlags(4, "qemuNodeGetSEVInfo")
+            return try await encryption(arguments.nparams, driver)
+        }
         table.on(RemoteProgram.ConnectGetSysinfo.self) { _, _ in
             throw VirtError(.configUnsupported, .qemu, "Host SMBIOS information is not available")
         }
@@ -45,6 +49,19 @@ enum CapabilityHandlers {
         return document
     }
 
+    private static func encryption(_ count: Int32, _ driver: QEMUDriver) async throws -> RemoteNodeGetSevInfoRet {
+        let facts = try await driver.capabilities.facts(of: Emulators.standard(arch: Emulators.hostArch))
+        guard let sev = facts.sev else {
+            throw VirtError(.operationUnsupported, .qemu, "QEMU does not support SEV guest")
+        }
+        let all = [
+            TypedParameter("pdh", .string(sev.pdh)), TypedParameter("cert-chain", .string(sev.certificateChain)),
+            TypedParameter("cbitpos", .uint(sev.cbitPosition)),
+            TypedParameter("reduced-phys-bits", .uint(sev.reducedPhysicalBits)),
+        ]
+        return .init(params: count > 0 ? Array(all.prefix(Int(count))) : [], nparams: Int32(all.count))
+    }
+
     private static func modelNames(_ architecture: String) async throws -> [String] {
         guard HostDescription.architectures.contains(architecture) else {
             throw VirtError(.invalidArg, .qemu, "cannot find architecture \(architecture)")
@@ -62,7 +79,10 @@ enum CapabilityHandlers {
     private static func domainCapabilities(
         _ arguments: RemoteConnectGetDomainCapabilitiesArgs, _ driver: QEMUDriver
     ) async throws -> DomainCapabilities {
-        let (emulator, facts, architecture) = try await emulator(arguments, driver)
+        let target = HypervisorTarget(
+            emulator: arguments.emulatorbin, arch: arguments.arch, machine: arguments.machine,
+            virtType: arguments.virttype)
+        let (emulator, facts, architecture) = try await emulator(target, driver)
         let isKVM = try accelerator(arguments.virttype, facts, emulator)
         let preferred = facts.preferredMachine(kvm: isKVM)
         guard let name = arguments.machine ?? preferred, let machine = facts.machine(name, kvm: isKVM) else {
@@ -82,13 +102,25 @@ enum CapabilityHandlers {
         ).document
     }
 
+    /// The facts of the QEMU that a client means, and whether it would run guests with KVM.
+    static func facts(
+        _ target: HypervisorTarget, _ driver: QEMUDriver
+    ) async throws -> (facts: QEMUCapabilities, isKVM: Bool) {
+        let (path, facts, _) = try await emulator(target, driver)
+        let isKVM = try accelerator(target.virtType, facts, path)
+        if let machine = target.machine, facts.machine(machine, kvm: isKVM) == nil {
+            throw VirtError(.invalidArg, .qemu, "the machine '\(machine)' is not supported by emulator '\(path)'")
+        }
+        return (facts, isKVM)
+    }
+
     private static func emulator(
-        _ arguments: RemoteConnectGetDomainCapabilitiesArgs, _ driver: QEMUDriver
+        _ arguments: HypervisorTarget, _ driver: QEMUDriver
     ) async throws -> (path: String, facts: QEMUCapabilities, architecture: String) {
         if let name = arguments.arch, !HostDescription.architectures.contains(name) {
             throw VirtError(.invalidArg, .qemu, "unknown architecture: \(name)")
         }
-        if let binary = arguments.emulatorbin {
+        if let binary = arguments.emulator {
             let facts = try await driver.capabilities.facts(of: binary)
             if let name = arguments.arch, !matches(facts.architecture, name) {
                 throw VirtError(

@@ -119,6 +119,10 @@ enum HostHandlers {
     // MARK: Pages
 
     private static func installPages(into table: inout HandlerTable) {
+        table.onAsync(RemoteProgram.NodeAllocPages.self) { arguments, _ in
+            try arguments.flags.checkFlags(1, "virHostMemAllocPages")
+            return .init(ret: try await BlockingPool.shared.run { try allocate(arguments) })
+        }
         table.onAsync(RemoteProgram.NodeGetFreePages.self) { arguments, _ in
             try arguments.flags.checkFlags(0, "virHostMemGetFreePages")
             let cells = try await topology().cells
@@ -138,6 +142,39 @@ enum HostHandlers {
             }
             return .init(counts: counts)
         }
+    }
+
+    private static func allocate(_ arguments: RemoteNodeAllocPagesArgs) throws(VirtError) -> Int32 {
+        guard arguments.pageSizes.count == arguments.pageCounts.count else {
+            throw VirtError(.invalidArg, .none, "page sizes and counts differ in number")
+        }
+        let cells = HostTopology.read().cells
+        let last = cells.map(\.id).max() ?? 0
+        guard arguments.startCell >= -1, Int(arguments.startCell) <= last else {
+            throw VirtError(.internalError, .none, "start cell \(arguments.startCell) out of range (0-\(last))")
+        }
+        let start = Int(arguments.startCell)
+        let count = max(Int(min(arguments.cellCount, 1024)), 1)
+        let chosen = start < 0 ? [] : cells.filter { $0.id >= start && $0.id < start + count }
+        let directories =
+            start < 0
+            ? ["/sys/kernel/mm/hugepages"] : chosen.map { "/sys/devices/system/node/node\($0.id)/hugepages" }
+        var changed: Int32 = 0
+        for directory in directories {
+            for (size, count) in zip(arguments.pageSizes, arguments.pageCounts) {
+                let path = "\(directory)/hugepages-\(size)kB/nr_hugepages"
+                guard let old: UInt64 = SysFile.number(path) else {
+                    throw VirtError(.operationFailed, .none, "page size \(size) is not available")
+                }
+                // VIR_NODE_ALLOC_PAGES_SET gives the number, without it pages are added.
+                let (sum, overflow) = old.addingReportingOverflow(count)
+                let wanted = arguments.flags & 1 != 0 ? count : overflow ? UInt64.max : sum
+                let file = try OwnedDescriptor(opening: path, O_WRONLY)
+                try FileSystem.write(file.rawValue, Array(String(wanted).utf8), name: path)
+                changed += 1
+            }
+        }
+        return changed
     }
 
     private static func freePages(_ cells: [HostTopology.Cell], size: UInt64) throws(VirtError) -> UInt64 {
