@@ -71,6 +71,8 @@ enum StorageFlag {
     static let buildOverwrite: UInt32 = 8
     static let createPreallocateMetadata: UInt32 = 1
     static let createReflink: UInt32 = 2
+    /// Asks for a look at the schema first; what is read is checked in any case.
+    static let createValidate: UInt32 = 4
     static let resizeAllocate: UInt32 = 1
     static let resizeDelta: UInt32 = 2
     static let resizeShrink: UInt32 = 4

@@ -33,7 +33,7 @@ extension StorageDriver {
 
     /// STORAGE_POOL_CREATE_XML: starts a pool that is forgotten when it stops, unless it is defined as well.
     func create(_ xml: String, flags: UInt32) async throws -> PoolObject {
-        let known = Flag.buildAtCreate | Flag.overwriteAtCreate | Flag.noOverwriteAtCreate | 8
+        let known = Flag.buildAtCreate | Flag.overwriteAtCreate | Flag.noOverwriteAtCreate
         try StorageFlag.check(flags, allowed: known, "storagePoolCreateXML")
         try Self.checkOverwrite(flags, "STORAGE_POOL_CREATE_WITH_BUILD")
         let definition = try StoragePool.parse(Array(xml.utf8))

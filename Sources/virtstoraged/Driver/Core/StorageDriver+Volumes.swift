@@ -6,7 +6,8 @@ import VirtOS
 extension StorageDriver {
     /// STORAGE_VOL_CREATE_XML. Making it does not keep the pool's other jobs waiting.
     func createVolume(_ pool: PoolObject, _ xml: String, flags: UInt32) async throws -> StorageVolume {
-        try StorageFlag.check(flags, allowed: StorageFlag.createPreallocateMetadata, "storageVolCreateXML")
+        let known = StorageFlag.createPreallocateMetadata | StorageFlag.createValidate
+        try StorageFlag.check(flags, allowed: known, "storageVolCreateXML")
         let state = pool.snapshot
         try state.requireActive()
         let volume = try StorageVolume.parse(Array(xml.utf8), .neededWithoutBacking)
@@ -21,7 +22,8 @@ extension StorageDriver {
     func cloneVolume(
         _ pool: PoolObject, _ xml: String, from source: (pool: PoolObject, name: String), flags: UInt32
     ) async throws -> StorageVolume {
-        let known = StorageFlag.createPreallocateMetadata | StorageFlag.createReflink
+        let known =
+            StorageFlag.createPreallocateMetadata | StorageFlag.createReflink | StorageFlag.createValidate
         try StorageFlag.check(flags, allowed: known, "storageVolCreateXMLFrom")
         try pool.snapshot.requireActive()
         try source.pool.snapshot.requireActive()
