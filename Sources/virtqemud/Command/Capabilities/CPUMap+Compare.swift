@@ -110,15 +110,12 @@ extension CPUMap {
         var identity = CPUIdentity()
         identity.vendor = try commonVendor(cpus)
         let names = Set(cpus.compactMap(\.model?.name))
-        let preferred = names.count == 1 ? names.first : nil
-        guard
-            var described = describe(common, identity, for: .guest, offered: offered, preferred: preferred)
-        else {
+        guard var described = describe(common, identity, for: .guest, offered: offered, preferred: names) else {
             throw VirtError(.internalError, .cpu, "Cannot find suitable CPU model for given data")
         }
         let fixed = onlyMigratable ? Set(features.filter { !$0.isMigratable }.map(\.name)) : []
         described.required.removeAll { fixed.contains($0) || Self.notForGuests.contains($0) }
-        var cpu = described.cpu(fallback: described.model == preferred ? .forbid : .allow)
+        var cpu = described.cpu(fallback: names == [described.model] ? .forbid : .allow)
         if cpus.contains(where: { $0.vendor == nil }) { cpu.vendor = nil }
         return cpu
     }

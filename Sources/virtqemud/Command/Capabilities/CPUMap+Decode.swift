@@ -8,6 +8,12 @@ extension CPUMap {
         package var required: [String]
         package var disabled: [String]
 
+        /// libvirt weighs a feature that is switched off the more, the more there are; of a list of them it looks at the
+        /// first half only.
+        fileprivate var weighed: Int { (disabled.count + 1) / 2 }
+        fileprivate var penalty: Int { weighed * (weighed + 3) / 2 }
+        fileprivate var cost: Int { required.count + disabled.count - weighed + penalty }
+
         /// The same as an element of a guest or of the host.
         package func cpu(fallback: CPU.Model.Fallback) -> CPU {
             var cpu = CPU()
@@ -27,15 +33,17 @@ extension CPUMap {
         case guest
     }
 
-    /// The model that describes a set of features in the fewest words.
+    /// The model that describes a set of features best: in few words, and with few features that the model has and the
+    /// processor lacks.
     ///
     /// - Parameters:
     ///   - offered: QEMU's models; nil allows every one of the map.
-    ///   - preferred: wins whatever its length when it may be used at all.
+    ///   - preferred: models to be favoured; a single one wins when it may be used at all.
     package func describe(
         _ features: Set<String>, _ identity: CPUIdentity, for purpose: Purpose, offered: [QEMUCapabilities.CPU]? = nil,
-        preferred: String? = nil
+        preferred: Set<String> = []
     ) -> Description? {
+        let features = identity.hasBrokenTSX ? features.subtracting(["hle", "rtm"]) : features
         var best: (model: Model, description: Description)?
         // The newest models come last.
         for model in models.reversed() {
@@ -45,30 +53,30 @@ extension CPUMap {
             if let vendor = identity.vendor, let own = model.vendor, vendor != own { continue }
             let candidate = description(features, identity, as: model, purpose, blockers: offer?.blockers ?? [])
             if purpose == .host, !candidate.disabled.isEmpty { continue }
-            if model.name == preferred { return candidate }
+            if preferred == [model.name] { return candidate }
             guard let current = best else {
                 best = (model, candidate)
                 continue
             }
-            if isBetter(candidate, model, than: current.description, current.model, identity) { best = (model, candidate) }
+            let isPreferred = preferred.contains(model.name)
+            if isBetter(candidate, model, than: current.description, current.model, identity, isPreferred) {
+                best = (model, candidate)
+            }
         }
         return best?.description
     }
 
     private func isBetter(
         _ candidate: Description, _ model: Model, than current: Description, _ currentModel: Model,
-        _ identity: CPUIdentity
+        _ identity: CPUIdentity, _ isPreferred: Bool
     ) -> Bool {
         let matches = model.signatures.contains { $0.matches(identity) }
         let currentMatches = currentModel.signatures.contains { $0.matches(identity) }
-        if currentMatches, !matches { return false }
-        // Which processor it is, is not known where several were compared: a guest had better not lose anything.
-        if identity.family == 0, candidate.disabled.count != current.disabled.count {
-            return candidate.disabled.count < current.disabled.count
-        }
-        let length = candidate.required.count + candidate.disabled.count
-        let currentLength = current.required.count + current.disabled.count
-        return length < currentLength || (matches && !currentMatches)
+        // Among models of the very processor only words count; the first of them wins over all others.
+        if matches != currentMatches { return matches }
+        if candidate.cost < current.cost { return true }
+        if candidate.cost == current.cost, candidate.penalty < current.penalty { return true }
+        return isPreferred && candidate.penalty < current.penalty
     }
 
     private func description(

@@ -164,4 +164,10 @@ package struct CPUIdentity: Sendable, Hashable {
     package var stepping: UInt32 = 0
 
     package init() {}
+
+    /// Haswells whose transactional memory was switched off by their maker.
+    var hasBrokenTSX: Bool {
+        guard vendor == "Intel", family == 6 else { return false }
+        return [60, 69, 70].contains(model) || (model == 63 && stepping < 4)
+    }
 }
