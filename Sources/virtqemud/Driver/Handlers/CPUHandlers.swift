@@ -69,7 +69,8 @@ enum CPUHandlers {
             let migratable = arguments.flags & onlyMigratable != 0
             let limit = isKVM ? accelerator.hostCPU.map { map.features(of: $0, onlyMigratable: migratable).features } : nil
             var cpu = try map.baseline(
-                documents.map(\.cpu), offered: accelerator.cpus, limit: limit, onlyMigratable: migratable)
+                documents.map(\.cpu), offered: accelerator.cpus, limit: limit,
+                onlyMigratable: migratable && accelerator.hostCPU?.knowsMigratability != true)
             cpu.model?.fallback = .forbid
             if arguments.flags & expands != 0 { map.expand(&cpu) }
             return .init(cpu: try ElementWriter.document("cpu", cpu))
