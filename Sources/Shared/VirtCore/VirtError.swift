@@ -3,6 +3,7 @@ import Glibc
 /// An error as libvirt knows it: a code, the layer that raised it, and the text that clients print.
 ///
 /// `message` is final: the text of the code's class with the detail filled in, as C libvirt shows it.
+@usableFromInline
 package struct VirtError: Error, Sendable, Equatable {
     /// A virErrorNumber.
     package struct Code: RawRepresentable, Hashable, Sendable {
@@ -81,5 +82,6 @@ package struct VirtError: Error, Sendable, Equatable {
 }
 
 extension VirtError: CustomStringConvertible {
+    @usableFromInline
     package var description: String { message }
 }

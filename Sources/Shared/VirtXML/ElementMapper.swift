@@ -1,13 +1,15 @@
-package import VirtCore
+public import VirtCore
 
 /// A type that is one XML element: a single function names its attributes and children, in the order in which libvirt
 /// prints them. A reader runs it to fill the value in, a writer runs the same function to print it.
+@usableFromInline
 package protocol XMLMappable {
     init()
     mutating func map<M: ElementMapper>(_ x: inout M) throws
 }
 
 /// One of several element types under the same parent, kept in document order.
+@usableFromInline
 package protocol XMLChoice {
     /// The empty value for an element's name; nil for a name that is not one of the choices.
     static func make(elementName: String) -> Self?
@@ -19,6 +21,7 @@ package protocol XMLChoice {
 ///
 /// Values that are missing from a document are left as they are when read (defaults are the model's initial values);
 /// optional values that are nil are not printed. Attributes come before children.
+@usableFromInline
 package protocol ElementMapper {
     /// True while a document is read.
     var isReading: Bool { get }
@@ -51,19 +54,23 @@ package protocol ElementMapper {
 }
 
 extension ElementMapper {
+    @inlinable
     package var isWriting: Bool { !isReading }
 
     /// An attribute that is printed when it is not nil.
+    @inlinable
     package mutating func attribute<T: XMLValue>(_ name: StaticString, _ value: inout T?) throws(VirtError) {
         try attribute(name, &value, .plain, invalid: nil)
     }
 
+    @inlinable
     package mutating func attribute<T: XMLValue>(
         _ name: StaticString, _ value: inout T?, _ format: XMLFormat
     ) throws(VirtError) {
         try attribute(name, &value, format, invalid: nil)
     }
 
+    @inlinable
     package mutating func attribute<T: XMLValue>(
         _ name: StaticString, _ value: inout T?, invalid: InvalidValue
     ) throws(VirtError) {
@@ -71,6 +78,7 @@ extension ElementMapper {
     }
 
     /// An attribute that is always printed; missing from a document, the value stays.
+    @inlinable
     package mutating func attribute<T: XMLValue>(
         _ name: StaticString, _ value: inout T, _ format: XMLFormat = .plain, invalid: InvalidValue? = nil
     ) throws(VirtError) {
@@ -80,6 +88,7 @@ extension ElementMapper {
     }
 
     /// An attribute that is printed unless it has its default.
+    @inlinable
     package mutating func attribute<T: XMLValue>(
         _ name: StaticString, _ value: inout T, default standard: T, _ format: XMLFormat = .plain,
         invalid: InvalidValue? = nil
@@ -90,6 +99,7 @@ extension ElementMapper {
     }
 
     /// An attribute that a document must have.
+    @inlinable
     package mutating func required<T: XMLValue>(
         _ name: StaticString, _ value: inout T, _ format: XMLFormat = .plain, invalid: InvalidValue? = nil,
         missing: VirtError? = nil
@@ -102,27 +112,32 @@ extension ElementMapper {
     }
 
     /// The element's own text, printed when it is not nil.
+    @inlinable
     package mutating func text<T: XMLValue>(_ value: inout T?) throws(VirtError) {
         try text(&value, .plain, invalid: nil)
     }
 
     /// The element's own text.
+    @inlinable
     package mutating func text<T: XMLValue>(_ value: inout T, _ format: XMLFormat = .plain) throws(VirtError) {
         var read: T? = isReading ? nil : value
         try text(&read, format, invalid: nil)
         if isReading, let read { value = read }
     }
 
+    @inlinable
     package mutating func group(_ name: StaticString, _ body: (inout Self) throws -> Void) throws {
         try group(name, always: false, body)
     }
 
     /// A child that is printed unless it is empty; its type has defaults for all.
+    @inlinable
     package mutating func element<T: XMLMappable>(_ name: StaticString, _ value: inout T, always: Bool = false) throws {
         try group(name, always: always) { try value.map(&$0) }
     }
 
     /// A child that is nothing but text.
+    @inlinable
     package mutating func textElement<T: XMLValue>(
         _ name: StaticString, _ value: inout T?, _ format: XMLFormat = .plain, invalid: InvalidValue? = nil
     ) throws {
@@ -131,6 +146,7 @@ extension ElementMapper {
     }
 
     /// A child that is nothing but text, always printed.
+    @inlinable
     package mutating func textElement<T: XMLValue>(
         _ name: StaticString, _ value: inout T, _ format: XMLFormat = .plain, invalid: InvalidValue? = nil
     ) throws {
@@ -140,6 +156,7 @@ extension ElementMapper {
     }
 
     /// A child that is nothing but text, printed unless it has its default.
+    @inlinable
     package mutating func textElement<T: XMLValue>(
         _ name: StaticString, _ value: inout T, default standard: T, _ format: XMLFormat = .plain
     ) throws {
@@ -149,6 +166,7 @@ extension ElementMapper {
     }
 
     /// A child that says by being there.
+    @inlinable
     package mutating func presence(_ name: StaticString, _ value: inout Bool) throws {
         if isWriting, !value { return }
         var found = false
@@ -156,11 +174,13 @@ extension ElementMapper {
         if isReading { value = found }
     }
 
+    @inlinable
     package mutating func textElements<T: XMLValue>(_ name: StaticString, _ values: inout [T]) throws {
         try textElements(name, &values, .plain)
     }
 
     /// A child whose one attribute is the value: `<timeout value='5'/>`.
+    @inlinable
     package mutating func valueElement<T: XMLValue>(
         _ name: StaticString, _ attribute: StaticString, _ value: inout T?, _ format: XMLFormat = .plain,
         invalid: InvalidValue? = nil

@@ -1,20 +1,25 @@
-package import VirtCore
+public import VirtCore
 
 /// Fills values in from a parsed document.
+@usableFromInline
 package struct ElementReader: ElementMapper {
-    package let flags: MappingFlags
-    private let element: XMLNode
-    private var prefixes: [(prefix: StaticString, uri: StaticString)] = []
+    @usableFromInline package let flags: MappingFlags
+    @usableFromInline let element: XMLNode
+    @usableFromInline var prefixes: [(prefix: StaticString, uri: StaticString)] = []
 
+    @inlinable
     package var isReading: Bool { true }
+    @inlinable
     package var node: XMLNode? { element }
 
+    @inlinable
     package init(_ element: XMLNode, flags: MappingFlags = []) {
         self.element = element
         self.flags = flags
     }
 
     /// Reads one element.
+    @inlinable
     package static func read<T: XMLMappable>(_ element: XMLNode, flags: MappingFlags = []) throws -> T {
         var reader = ElementReader(element, flags: flags)
         var value = T()
@@ -22,6 +27,7 @@ package struct ElementReader: ElementMapper {
         return value
     }
 
+    @inlinable
     package mutating func attribute<T: XMLValue>(
         _ name: StaticString, _ value: inout T?, _ format: XMLFormat, invalid: InvalidValue?
     ) throws(VirtError) {
@@ -35,6 +41,7 @@ package struct ElementReader: ElementMapper {
         value = read
     }
 
+    @inlinable
     package mutating func text<T: XMLValue>(
         _ value: inout T?, _ format: XMLFormat, invalid: InvalidValue?
     ) throws(VirtError) {
@@ -43,33 +50,36 @@ package struct ElementReader: ElementMapper {
         // libvirt takes an empty element for a missing one.
         if text.isEmpty { return }
         guard let read = T(xml: text, format: format) else {
-            throw invalid?.error(text) ?? .malformed("Invalid value '\(text)' of element '\(element.name)'")
+            throw invalid?.error(text) ?? .invalidText(text, of: element.name)
         }
         value = read
     }
 
+    @inlinable
     package mutating func group(
         _ name: StaticString, always: Bool, _ body: (inout ElementReader) throws -> Void
     ) throws {
         guard let child = element.firstChild(name, prefixes) else { return }
-        var reader = child.reader(like: self)
+        var reader = inherit(child)
         try body(&reader)
     }
 
+    @inlinable
     package mutating func element<T: XMLMappable>(_ name: StaticString, _ value: inout T?) throws {
         value = nil
         guard let child = element.firstChild(name, prefixes) else { return }
-        var reader = child.reader(like: self)
+        var reader = inherit(child)
         var read = T()
         try read.map(&reader)
         value = read
     }
 
+    @inlinable
     package mutating func elements<T: XMLMappable>(_ name: StaticString, _ values: inout [T]) throws {
         values.removeAll()
         var next = element.firstChild(name, prefixes)
         while let child = next {
-            var reader = child.reader(like: self)
+            var reader = inherit(child)
             var read = T()
             try read.map(&reader)
             values.append(read)
@@ -77,23 +87,25 @@ package struct ElementReader: ElementMapper {
         }
     }
 
+    @inlinable
     package mutating func choices<T: XMLChoice>(_ values: inout [T]) throws {
         values.removeAll()
         for child in element.children {
             guard var value = T.make(elementName: child.name) else { continue }
-            var reader = child.reader(like: self)
+            var reader = inherit(child)
             try value.map(&reader)
             values.append(value)
         }
     }
 
+    @inlinable
     package mutating func textElements<T: XMLValue>(
         _ name: StaticString, _ values: inout [T], _ format: XMLFormat
     ) throws {
         values.removeAll()
         var next = element.firstChild(name, prefixes)
         while let child = next {
-            var reader = child.reader(like: self)
+            var reader = inherit(child)
             var read: T?
             try reader.text(&read, format, invalid: nil)
             if let read { values.append(read) }
@@ -101,23 +113,23 @@ package struct ElementReader: ElementMapper {
         }
     }
 
+    @inlinable
     package mutating func fragment(_ name: StaticString, _ value: inout XMLFragment?, level: Int) {
         value = element.firstChild(name, prefixes).map { XMLFragment(text: $0.dump(level: level)) }
     }
 
+    @inlinable
     package mutating func namespace(_ prefix: StaticString, _ uri: StaticString, used: Bool) {
         prefixes.append((prefix, uri))
     }
 
+    @inlinable
     package mutating func blankLine() {}
 
+    @inlinable
     func inherit(_ element: XMLNode) -> ElementReader {
         var reader = ElementReader(element, flags: flags)
         reader.prefixes = prefixes
         return reader
     }
-}
-
-extension XMLNode {
-    fileprivate func reader(like parent: ElementReader) -> ElementReader { parent.inherit(self) }
 }

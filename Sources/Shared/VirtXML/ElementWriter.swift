@@ -1,18 +1,22 @@
-package import VirtCore
+public import VirtCore
 
 /// Prints values as libvirt does: two spaces per level, attributes in single quotes, empty elements closed at once.
+@usableFromInline
 package struct ElementWriter: ElementMapper {
-    package let flags: MappingFlags
-    private var buffer: [UInt8] = []
-    private var depth: Int
+    @usableFromInline package let flags: MappingFlags
+    @usableFromInline var buffer: [UInt8] = []
+    @usableFromInline var depth: Int
     /// The start tag of the innermost element is still open for attributes.
-    private var inTag = false
+    @usableFromInline var inTag = false
     /// The innermost element has text, so that its end tag follows at once.
-    private var hasText = false
+    @usableFromInline var hasText = false
 
+    @inlinable
     package var isReading: Bool { false }
+    @inlinable
     package var node: XMLNode? { nil }
 
+    @inlinable
     package init(flags: MappingFlags = [], depth: Int = 0) {
         self.flags = flags
         self.depth = depth
@@ -20,6 +24,7 @@ package struct ElementWriter: ElementMapper {
     }
 
     /// A whole document, or a part of one `depth` levels deep, with the line end after it.
+    @inlinable
     package static func document<T: XMLMappable>(
         _ name: StaticString, _ value: T, flags: MappingFlags = [], depth: Int = 0
     ) throws -> String {
@@ -30,9 +35,11 @@ package struct ElementWriter: ElementMapper {
     }
 
     /// What was printed so far.
+    @inlinable
     package var text: String { String(decoding: buffer, as: UTF8.self) }
     package var bytes: [UInt8] { buffer }
 
+    @inlinable
     package mutating func attribute<T: XMLValue>(
         _ name: StaticString, _ value: inout T?, _ format: XMLFormat, invalid: InvalidValue?
     ) throws(VirtError) {
@@ -45,6 +52,7 @@ package struct ElementWriter: ElementMapper {
         put("'")
     }
 
+    @inlinable
     package mutating func text<T: XMLValue>(
         _ value: inout T?, _ format: XMLFormat, invalid: InvalidValue?
     ) throws(VirtError) {
@@ -56,6 +64,7 @@ package struct ElementWriter: ElementMapper {
         escape(text)
     }
 
+    @inlinable
     package mutating func group(
         _ name: StaticString, always: Bool, _ body: (inout ElementWriter) throws -> Void
     ) throws {
@@ -73,6 +82,7 @@ package struct ElementWriter: ElementMapper {
         close(name)
     }
 
+    @inlinable
     package mutating func element<T: XMLMappable>(_ name: StaticString, _ value: inout T?) throws {
         guard var copy = value else { return }
         open(name)
@@ -80,6 +90,7 @@ package struct ElementWriter: ElementMapper {
         close(name)
     }
 
+    @inlinable
     package mutating func elements<T: XMLMappable>(_ name: StaticString, _ values: inout [T]) throws {
         for var value in values {
             open(name)
@@ -88,6 +99,7 @@ package struct ElementWriter: ElementMapper {
         }
     }
 
+    @inlinable
     package mutating func choices<T: XMLChoice>(_ values: inout [T]) throws {
         for var value in values {
             let name = value.elementName
@@ -97,6 +109,7 @@ package struct ElementWriter: ElementMapper {
         }
     }
 
+    @inlinable
     package mutating func textElements<T: XMLValue>(
         _ name: StaticString, _ values: inout [T], _ format: XMLFormat
     ) throws {
@@ -108,6 +121,7 @@ package struct ElementWriter: ElementMapper {
         }
     }
 
+    @inlinable
     package mutating func fragment(_ name: StaticString, _ value: inout XMLFragment?, level: Int) {
         guard let value else { return }
         beginChild()
@@ -115,6 +129,7 @@ package struct ElementWriter: ElementMapper {
         put("\n")
     }
 
+    @inlinable
     package mutating func namespace(_ prefix: StaticString, _ uri: StaticString, used: Bool) {
         guard used, inTag else { return }
         put(" xmlns:")
@@ -124,28 +139,33 @@ package struct ElementWriter: ElementMapper {
         put("'")
     }
 
+    @inlinable
     package mutating func blankLine() {
         if inTag { put(">\n") }
         inTag = false
         put("\n")
     }
 
-    private mutating func open(_ name: StaticString) {
+    @usableFromInline
+    mutating func open(_ name: StaticString) {
         openTag { buffer in name.withUTF8Buffer { buffer.append(contentsOf: $0) } }
     }
 
-    private mutating func close(_ name: StaticString) {
+    @usableFromInline
+    mutating func close(_ name: StaticString) {
         closeTag { buffer in name.withUTF8Buffer { buffer.append(contentsOf: $0) } }
     }
 
-    private mutating func beginChild() {
+    @usableFromInline
+    mutating func beginChild() {
         if inTag { put(">\n") }
         inTag = false
         hasText = false
         for _ in 0..<depth { put("  ") }
     }
 
-    private mutating func openTag(_ name: (inout [UInt8]) -> Void) {
+    @usableFromInline
+    mutating func openTag(_ name: (inout [UInt8]) -> Void) {
         beginChild()
         put("<")
         name(&buffer)
@@ -153,7 +173,8 @@ package struct ElementWriter: ElementMapper {
         inTag = true
     }
 
-    private mutating func closeTag(_ name: (inout [UInt8]) -> Void) {
+    @usableFromInline
+    mutating func closeTag(_ name: (inout [UInt8]) -> Void) {
         depth -= 1
         if inTag {
             put("/>\n")
@@ -169,12 +190,14 @@ package struct ElementWriter: ElementMapper {
         hasText = false
     }
 
-    private mutating func put(_ text: StaticString) {
+    @usableFromInline
+    mutating func put(_ text: StaticString) {
         text.withUTF8Buffer { buffer.append(contentsOf: $0) }
     }
 
     /// libvirt's escapes, in attributes and text alike; control characters that XML does not know are dropped.
-    private mutating func escape(_ text: String) {
+    @usableFromInline
+    mutating func escape(_ text: String) {
         var text = text
         text.withUTF8 { bytes in
             if !bytes.contains(where: Self.needsCare) {
@@ -185,7 +208,8 @@ package struct ElementWriter: ElementMapper {
         }
     }
 
-    private mutating func escape(_ byte: UInt8) {
+    @usableFromInline
+    mutating func escape(_ byte: UInt8) {
         switch byte {
         case UInt8(ascii: "<"): put("&lt;")
         case UInt8(ascii: ">"): put("&gt;")

@@ -1,6 +1,7 @@
-package import VirtCore
+public import VirtCore
 
 /// The error for a text that is not one of an attribute's values, where libvirt has one of its own for it.
+@usableFromInline
 package struct InvalidValue: Sendable {
     let code: VirtError.Code
     let domain: VirtError.Domain
@@ -30,6 +31,7 @@ package struct InvalidValue: Sendable {
         InvalidValue(.internalError, text, domain: domain)
     }
 
+    @usableFromInline
     func error(_ value: String) -> VirtError {
         VirtError(code, domain, isQuoted ? "\(text) '\(value)'" : "\(text) \(value)")
     }
@@ -37,6 +39,7 @@ package struct InvalidValue: Sendable {
 
 extension VirtError {
     /// libvirt's error for an attribute whose text is none of its values.
+    @usableFromInline
     package static func invalidAttribute(
         _ name: String, of element: String, value: String, expectation: String = ""
     ) -> VirtError {
@@ -44,7 +47,14 @@ extension VirtError {
             .xmlError, .xml, "Invalid value for attribute '\(name)' in element '\(element)': '\(value)'\(expectation)")
     }
 
+    /// The error for an element's text that is none of its values.
+    @usableFromInline
+    static func invalidText(_ text: String, of element: String) -> VirtError {
+        VirtError(.xmlError, .domain, "Invalid value '\(text)' of element '\(element)'")
+    }
+
     /// libvirt's error for an attribute that must be there.
+    @usableFromInline
     package static func missingAttribute(_ name: String, of element: String) -> VirtError {
         VirtError(.xmlError, .xml, "Missing required attribute '\(name)' in element '\(element)'")
     }

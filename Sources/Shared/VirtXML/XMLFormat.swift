@@ -1,4 +1,5 @@
 /// How a value is written as text, where its type alone does not say it.
+@usableFromInline
 package enum XMLFormat: Sendable, Equatable {
     /// Decimal numbers, `yes`/`no` booleans, text as it is.
     case plain
@@ -11,8 +12,10 @@ package enum XMLFormat: Sendable, Equatable {
 }
 
 /// What a document is read from or printed for: libvirt's parse and format flags, as far as an element asks for them.
+@usableFromInline
 package struct MappingFlags: OptionSet, Sendable, Hashable {
-    package let rawValue: UInt32
+    @usableFromInline package let rawValue: UInt32
+    @usableFromInline
     package init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// The persistent definition: nothing that only a running object has.

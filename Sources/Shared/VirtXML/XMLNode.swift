@@ -2,14 +2,17 @@ import CLibXML2
 import Glibc
 
 /// An element of a parsed document. It keeps the document alive.
+@usableFromInline
 package struct XMLNode {
     let document: XMLDocument
     let pointer: UnsafeMutablePointer<xmlNode>
 
     /// The name, without a prefix.
+    @usableFromInline
     package var name: String { Self.string(pointer.pointee.name) }
 
     /// The namespace that the name is in.
+    @usableFromInline
     package var namespace: String? {
         guard let space = pointer.pointee.ns, let uri = space.pointee.href else { return nil }
         return Self.string(uri)
@@ -19,6 +22,7 @@ package struct XMLNode {
     package var line: Int { Int(xmlGetLineNo(pointer)) }
 
     /// The text of an attribute that is in no namespace.
+    @usableFromInline
     package func attribute(_ name: StaticString) -> String? {
         var next = pointer.pointee.properties
         while let property = next {
@@ -42,6 +46,7 @@ package struct XMLNode {
     }
 
     /// The text in the element and below it.
+    @usableFromInline
     package var text: String {
         if let only = pointer.pointee.children, only.pointee.next == nil, only.pointee.type == XML_TEXT_NODE {
             return Self.string(only.pointee.content)
@@ -52,6 +57,7 @@ package struct XMLNode {
     }
 
     /// The child elements.
+    @usableFromInline
     package var children: [XMLNode] {
         var result: [XMLNode] = []
         var next = pointer.pointee.children
@@ -77,6 +83,7 @@ package struct XMLNode {
     }
 
     /// The element as text, its inner lines indented for the given level.
+    @usableFromInline
     package func dump(level: Int) -> String {
         guard let buffer = xmlBufferCreate() else { return "" }
         defer { xmlBufferFree(buffer) }
@@ -86,12 +93,15 @@ package struct XMLNode {
         return String(cString: content)
     }
 
+    @usableFromInline
     typealias Prefixes = [(prefix: StaticString, uri: StaticString)]
 
+    @usableFromInline
     func firstChild(_ name: StaticString, _ prefixes: Prefixes) -> XMLNode? {
         Self.find(from: pointer.pointee.children, name, prefixes).map { XMLNode(document: document, pointer: $0) }
     }
 
+    @usableFromInline
     func nextSibling(_ name: StaticString, _ prefixes: Prefixes) -> XMLNode? {
         Self.find(from: pointer.pointee.next, name, prefixes).map { XMLNode(document: document, pointer: $0) }
     }

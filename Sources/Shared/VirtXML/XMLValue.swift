@@ -1,6 +1,7 @@
-package import VirtCore
+import VirtCore
 
 /// A value that is the text of an attribute or an element.
+@usableFromInline
 package protocol XMLValue: Equatable {
     /// Reads the text; nil when it is not one of the type's values.
     init?(xml text: String, format: XMLFormat)
@@ -11,23 +12,30 @@ package protocol XMLValue: Equatable {
 }
 
 extension XMLValue {
+    @inlinable
     package static func expectation(format: XMLFormat) -> String { "." }
 }
 
 extension String: XMLValue {
+    @inlinable
     package init?(xml text: String, format: XMLFormat) { self = text }
+    @inlinable
     package func xml(format: XMLFormat) -> String { self }
 }
 
 extension XMLValue where Self: RawRepresentable, RawValue == String {
+    @inlinable
     package init?(xml text: String, format: XMLFormat) { self.init(rawValue: text) }
+    @inlinable
     package func xml(format: XMLFormat) -> String { rawValue }
 }
 
 /// An enumeration whose raw values are libvirt's words.
+@usableFromInline
 package protocol XMLEnum: XMLValue, RawRepresentable, Sendable, Hashable where RawValue == String {}
 
 extension Bool: XMLValue {
+    @usableFromInline
     package init?(xml text: String, format: XMLFormat) {
         switch (format, text) {
         case (.onOff, "on"): self = true
@@ -39,6 +47,7 @@ extension Bool: XMLValue {
         }
     }
 
+    @usableFromInline
     package func xml(format: XMLFormat) -> String {
         if format == .onOff { return self ? "on" : "off" }
         return self ? "yes" : "no"
@@ -46,25 +55,31 @@ extension Bool: XMLValue {
 }
 
 extension UUID: XMLValue {
+    @usableFromInline
     package init?(xml text: String, format: XMLFormat) { self.init(parsing: text) }
+    @usableFromInline
     package func xml(format: XMLFormat) -> String { description }
 }
 
 /// The integer types take what C's strtol takes in the base that the format says; no sign for unsigned ones.
+@usableFromInline
 package protocol XMLInteger: XMLValue, FixedWidthInteger {}
 
 extension XMLInteger {
+    @usableFromInline
     package init?(xml text: String, format: XMLFormat) {
         guard let value: Self = IntegerText.parse(text, anyBase: format.readsAnyBase) else { return nil }
         self = value
     }
 
+    @usableFromInline
     package func xml(format: XMLFormat) -> String {
         guard case .hex(let width) = format else { return String(self) }
         let digits = String(self, radix: 16)
         return "0x" + String(repeating: "0", count: Swift.max(0, width - digits.utf8.count)) + digits
     }
 
+    @usableFromInline
     package static func expectation(format: XMLFormat) -> String {
         isSigned ? ". Expected integer value" : ". Expected non-negative integer value"
     }
