@@ -45,6 +45,28 @@ struct BusyPoolTests {
         #expect(pool.snapshot.volumes.keys.sorted() == ["v", "w"])
     }
 
+    @Test("A volume is free again when a client leaves before its upload began")
+    func abandonedUpload() async throws {
+        let bench = try Bench()
+        let pool = try await bench.startedPool()
+        _ = try await bench.driver.createVolume(pool, Bench.volume("v", 512), flags: 0)
+        let loop = EventLoopGroup(count: 1).next()
+        let range = try StorageDriver.Range(offset: 0, length: 0)
+        do {
+            let run = try await bench.driver.upload(pool, "v", range, flags: 0, on: loop)
+            #expect(pool.snapshot.longJobs == 1)
+            _ = run
+        }
+        #expect(pool.snapshot.longJobs == 0)
+        #expect(pool.snapshot.volumes["v"]?.uses == 0)
+        // One that cannot begin leaves nothing either.
+        unlink(bench.place + "/v")
+        #expect(
+            await message { _ = try await bench.driver.upload(pool, "v", range, flags: 0, on: loop) }
+                == "Unable to open stream for '\(bench.place)/v': No such file or directory")
+        #expect(pool.snapshot.longJobs == 0)
+    }
+
     @Test("What was made while a refresh looked around is not lost")
     func madeMeanwhile() throws {
         var state = PoolState(definition: StoragePool())

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import VirtCore
 import VirtModel
 import VirtOS
@@ -32,23 +33,17 @@ extension StorageDriver {
     ) async throws -> @Sendable (ServerStream) async throws -> Void {
         try StorageFlag.check(flags, allowed: Self.sparse, "storageVolUpload")
         let backend = try backend(of: pool)
-        let volume = try beginUse(pool, name, alone: true)
-        let file: VolumeFile
-        do {
-            file = try await backend.open(volume, forWriting: true)
-        } catch {
-            endUse(pool, name)
-            throw error
-        }
+        let use = try VolumeUse(self, pool, name)
+        let file = try await backend.open(use.volume, forWriting: true)
         return { [self] stream in
             do {
                 try await Self.receive(stream, file, range)
             } catch {
                 // What came before the end is there: the volume may look different now.
-                try? await seenThrough(on: loop) { [self] in try await uploaded(pool, volume) }
+                try? await seenThrough(on: loop) { [self] in try await uploaded(pool, use) }
                 throw error
             }
-            try await seenThrough(on: loop) { [self] in try await uploaded(pool, volume) }
+            try await seenThrough(on: loop) { [self] in try await uploaded(pool, use) }
         }
     }
 
@@ -78,14 +73,12 @@ extension StorageDriver {
     }
 
     /// The volume is looked at anew, and with it the pool, as libvirt does.
-    private func uploaded(_ pool: PoolObject, _ volume: StorageVolume) async throws {
-        let state = pool.snapshot
-        let found = try? await backend(of: pool).probe(volume, in: state.definition)
-        pool.update { state in
-            if let found { state.put(found) }
-            state.longJobs -= 1
-            state.volumes[volume.name]?.uses -= 1
+    private func uploaded(_ pool: PoolObject, _ use: VolumeUse) async throws {
+        let definition = pool.snapshot.definition
+        if let found = try? await backend(of: pool).probe(use.volume, in: definition) {
+            pool.update { $0.put(found) }
         }
+        use.end()
         try await refresh(pool)
     }
 
@@ -140,5 +133,28 @@ extension StorageDriver {
             }
             position = max(stop, place + 1)
         }
+    }
+}
+
+/// A stream's hold on its volume. It ends with the stream, or, if the client left before that began, with the last
+/// reference to it.
+final class VolumeUse: Sendable {
+    let volume: StorageVolume
+    private let driver: StorageDriver
+    private let pool: PoolObject
+    private let isEnded = Atomic(false)
+
+    init(_ driver: StorageDriver, _ pool: PoolObject, _ name: String) throws {
+        volume = try driver.beginUse(pool, name, alone: true)
+        self.driver = driver
+        self.pool = pool
+    }
+
+    deinit { end() }
+
+    /// Lets the volume go, once.
+    func end() {
+        guard !isEnded.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        driver.endUse(pool, volume.name)
     }
 }
