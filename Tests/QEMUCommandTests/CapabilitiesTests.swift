@@ -153,4 +153,52 @@ import VirtModel
         #expect(described?.model == "new")
         #expect(described?.disabled == ["lahf_lm"])
     }
+
+    private func cpu(_ model: String, vendor: String? = nil, _ features: [CPU.Feature] = []) -> CPU {
+        var cpu = CPU()
+        cpu.model = CPU.Model(name: model, fallback: .allow)
+        cpu.vendor = vendor
+        cpu.features = features
+        return cpu
+    }
+
+    @Test func `hosts are compared with what guests want`() throws {
+        let map = try map()
+        let host = cpu("old", vendor: "AMD", [CPU.Feature("sse", .require)])
+        let compare = { (guest: CPU, isStrict: Bool) in
+            try map.compare(host: host, guest: guest, isStrict: isStrict).result
+        }
+        #expect(try compare(cpu("old", [CPU.Feature("sse", .require)]), false) == .identical)
+        #expect(try compare(cpu("old"), false) == .superset)
+        #expect(try compare(cpu("old"), true) == .incompatible)
+        #expect(try compare(cpu("new"), false) == .incompatible)
+        #expect(try compare(cpu("new", [CPU.Feature("lahf_lm", .disable)]), false) == .identical)
+        #expect(try compare(cpu("old", [CPU.Feature("sse", .forbid)]), false) == .incompatible)
+        #expect(try compare(cpu("old", vendor: "Intel"), false) == .incompatible)
+        #expect(throws: VirtError.self) { try compare(cpu("nosuch"), false) }
+        #expect(throws: VirtError.self) { try compare(cpu("old", [CPU.Feature("nosuch", .require)]), false) }
+    }
+
+    @Test func `a baseline has what all hosts have`() throws {
+        let map = try map()
+        let first = cpu("new", vendor: "AMD")
+        let second = cpu("old", vendor: "AMD", [CPU.Feature("sse", .require), CPU.Feature("invtsc", .require)])
+        let common = try map.baseline([first, second], onlyMigratable: false)
+        #expect(common.model?.name == "old")
+        #expect(common.features.map(\.name) == ["sse"])
+        #expect(common.vendor == "AMD")
+        let alone = try map.baseline([second], onlyMigratable: true)
+        #expect(alone.model?.fallback == .forbid)
+        #expect(alone.features.map(\.name) == ["sse"])
+        var expanded = alone
+        map.expand(&expanded)
+        #expect(expanded.features.map(\.name) == ["fpu", "sse"])
+    }
+
+    @Test func `hosts without common ground are an error`() throws {
+        let map = try map()
+        #expect(throws: VirtError.self) { try map.baseline([], onlyMigratable: false) }
+        let bare = cpu("old", [CPU.Feature("fpu", .disable)])
+        #expect(throws: VirtError.self) { try map.baseline([bare], onlyMigratable: false) }
+    }
 }
