@@ -20,7 +20,7 @@ final class FakeQEMU: Sendable {
         self.path = path
         listener = DescriptorBox(try UnixSocket.listen(path: path, mode: 0o700))
         try listener.descriptor.setNonBlocking(false)
-        process = try ChildProcess.spawn(ChildProcess("/bin/sh", ["-c", "read line", uuid.description]))
+        process = try ChildProcess.spawn(ChildProcess("/usr/bin/perl", ["-e", "sleep 100", uuid.description]))
         pid = process.pid
     }
 

@@ -17,8 +17,17 @@ actor DomainActor {
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     var name: String
-    var config: Domain?
-    var live: Domain?
+    /// The definitions, each in a box that the snapshots share: a definition takes kilobytes wherever it is held.
+    private var configBox: SharedDomain?
+    private var liveBox: SharedDomain?
+    var config: Domain? {
+        get { configBox?.value }
+        set { configBox = newValue.map(SharedDomain.init) }
+    }
+    var live: Domain? {
+        get { liveBox?.value }
+        set { liveBox = newValue.map(SharedDomain.init) }
+    }
     var state = DomainState.shutoff(.unknown)
     var runtime: GuestRuntime?
     var hasAutostart = false
@@ -45,8 +54,9 @@ actor DomainActor {
         name = domain.name
         self.driver = driver
         loop = driver.loops.next()
-        config = isPersistent ? domain : nil
-        live = isPersistent ? nil : domain
+        let box = SharedDomain(domain)
+        configBox = isPersistent ? box : nil
+        liveBox = isPersistent ? nil : box
     }
 
     // MARK: Snapshots
@@ -55,7 +65,7 @@ actor DomainActor {
     func makeSnapshot() -> DomainSnapshot {
         DomainSnapshot(
             uuid: uuid, name: name, state: state, hasAutostart: hasAutostart, hasManagedSave: hasManagedSave,
-            wasUpdated: wasUpdated, live: live, config: config, runtime: runtime, job: jobs.holder)
+            wasUpdated: wasUpdated, live: liveBox, config: configBox, runtime: runtime, job: jobs.holder)
     }
 
     /// Lets everybody see the domain as it is now.

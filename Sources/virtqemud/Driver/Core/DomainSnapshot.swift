@@ -13,13 +13,21 @@ final class DomainSnapshot: Sendable {
     let hasAutostart: Bool
     let hasManagedSave: Bool
     let wasUpdated: Bool
+    private let liveBox: SharedDomain?
+    private let configBox: SharedDomain?
     /// The guest's definition as it runs.
-    let live: Domain?
+    var live: Domain? { liveBox?.value }
     /// The persistent definition, nil for a transient domain.
-    let config: Domain?
+    var config: Domain? { configBox?.value }
     /// What is only there while a guest runs.
     let runtime: GuestRuntime?
     let job: JobQueue.Holder?
+
+    /// Where a disk's content is in the file system.
+    struct Image: Sendable {
+        let path: String
+        let format: String?
+    }
 
     private struct Cache {
         var texts: [UInt32: String] = [:]
@@ -30,7 +38,7 @@ final class DomainSnapshot: Sendable {
 
     init(
         uuid: UUID, name: String, state: DomainState, hasAutostart: Bool, hasManagedSave: Bool, wasUpdated: Bool,
-        live: Domain?, config: Domain?, runtime: GuestRuntime?, job: JobQueue.Holder?
+        live: SharedDomain?, config: SharedDomain?, runtime: GuestRuntime?, job: JobQueue.Holder?
     ) {
         self.uuid = uuid
         self.name = name
@@ -39,14 +47,14 @@ final class DomainSnapshot: Sendable {
         self.hasAutostart = hasAutostart
         self.hasManagedSave = hasManagedSave
         self.wasUpdated = wasUpdated
-        self.live = live
-        self.config = config
+        liveBox = live
+        configBox = config
         self.runtime = runtime
         self.job = job
     }
 
     var isActive: Bool { id >= 0 }
-    var isPersistent: Bool { config != nil }
+    var isPersistent: Bool { configBox != nil }
     /// The domain on the wire.
     var handle: RemoteNonnullDomain { RemoteNonnullDomain(name: name, uuid: uuid, id: id) }
 
@@ -71,6 +79,15 @@ final class DomainSnapshot: Sendable {
         return (live, runtime)
     }
 
+    /// The images of the persistent definition's disks, in their order; asked for at each call for statistics.
+    var images: [Image?] {
+        if let known = cache.withLock({ $0.images }) { return known }
+        let disks = config?.devices.disks ?? []
+        let images = disks.map { disk in disk.source.localPath.map { Image(path: $0, format: disk.driver?.type) } }
+        cache.withLock { $0.images = images }
+        return images
+    }
+
     /// A text made once per snapshot and key.
     func text(_ key: UInt32, _ make: () throws -> String) rethrows -> String {
         if let known = cache.withLock({ $0.texts[key] }) { return known }
@@ -93,7 +110,18 @@ final class DomainSnapshot: Sendable {
     func statistics(_ key: UInt32, _ make: () -> [TypedParameter]) -> [TypedParameter] {
         if let known = cache.withLock({ $0.statistics[key] }) { return known }
         let list = make()
-        cache.withLock { $0.statistics[key] = list }
+        cache.withLock { cache in
+            // Clients use a few combinations; one that tries them all does not fill the memory.
+            if cache.statistics.count >= 8 { cache.statistics = [:] }
+            cache.statistics[key] = list
+        }
         return list
     }
+}
+
+/// A definition that its actor and the snapshots share.
+final class SharedDomain: Sendable {
+    let value: Domain
+
+    init(_ value: Domain) { self.value = value }
 }

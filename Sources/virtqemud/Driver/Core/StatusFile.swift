@@ -127,6 +127,8 @@ struct StatusFile: Sendable {
         runtime.nodeIndex = root.child("nodename")?.attribute("index").flatMap { UInt32($0) } ?? 0
         runtime.descriptorSetIndex = root.child("fdset")?.attribute("index").flatMap { UInt32($0) } ?? 0
         runtime.agentTimeout = root.child("agentTimeout").flatMap { Int32($0.text) } ?? -2
-        runtime.originalCPU = root.child("cpu").map { "  " + $0.dump(level: 1) + "\n" }
+        if let element = root.child("cpu"), let cpu: CPU = try? ElementReader.read(element, flags: .inactive) {
+            runtime.originalCPU = try? cpu.formatElement(depth: 1)
+        }
     }
 }
