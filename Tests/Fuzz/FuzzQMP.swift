@@ -1,3 +1,4 @@
+// modules: CLinux VirtCore VirtOS QEMUMonitor
 import QEMUMonitor
 import VirtCore
 
