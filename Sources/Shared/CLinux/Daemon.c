@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -12,6 +14,26 @@ pid_t clinux_thread_id(void) { return gettid(); }
 pid_t clinux_fork(void) {
     pid_t child = fork();
     return child < 0 ? -errno : child;
+}
+
+// Segments that are never written are as the file has them: dropping their pages loses nothing.
+static int drop_code(struct dl_phdr_info *object, size_t size, void *context) {
+    (void)size;
+    (void)context;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W)) continue;
+        uintptr_t start = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+        uintptr_t end = (object->dlpi_addr + segment->p_vaddr + segment->p_memsz) & ~(page - 1);
+        if (end > start) madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void clinux_forget_start(void) {
+    malloc_trim(0);
+    dl_iterate_phdr(drop_code, NULL);
 }
 
 static void fill(sigset_t *set, const int *signals, int count) {

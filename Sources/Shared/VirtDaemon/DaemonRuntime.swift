@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Synchronization
 import VirtCore
@@ -121,6 +122,7 @@ final class DaemonRuntime: Sendable {
         servers.admin.startAccepting()
         isServing.store(true, ordering: .releasing)
         context.notify.ready(status: "serving")
+        clinux_forget_start()
         servers.idle.useChanged()
         let status = await stopRequest.wait()
         context.notify.stopping()

@@ -21,6 +21,9 @@ int clinux_read_signal(int fd);
 // Bytes in a close-on-exec memfd, sealed against change. A descriptor or -errno.
 int clinux_memory_file(const char *name, const void *bytes, size_t length);
 
+// Gives back what only the start needed: freed memory, and pages of code. Code that still runs comes back by itself.
+void clinux_forget_start(void);
+
 // ---- getopt_long, whose state is global. One parse at a time, begun with clinux_options_begin.
 
 void clinux_options_begin(void);

@@ -32,6 +32,7 @@ final class DomainSnapshot: Sendable {
     private struct Cache {
         var texts: [UInt32: String] = [:]
         var statistics: [UInt32: [TypedParameter]] = [:]
+        var images: [Image?]?
         var inactive: (groups: UInt32, sizes: [FileSizes?], list: [TypedParameter])?
     }
     private let cache = Mutex(Cache())

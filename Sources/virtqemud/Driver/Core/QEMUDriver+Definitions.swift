@@ -63,11 +63,7 @@ extension QEMUDriver {
             return Loaded(object: entry.object, result: result)
         }
         for entry in complete { await add(entry) }
-        giveBackMemory()
     }
-
-    /// What parsing took and freed goes back to the system: it is several times what stays.
-    private func giveBackMemory() { malloc_trim(0) }
 
     /// A definition's file and what became of it.
     private struct Loaded: Sendable {

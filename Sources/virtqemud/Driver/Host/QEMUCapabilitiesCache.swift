@@ -20,6 +20,10 @@ package actor QEMUCapabilitiesCache {
     private let user: ChildProcess.User?
     private let log = Logger("qemu.capabilities")
     private var entries: [String: Entry] = [:]
+    /// When each was last found to be as the host and the binary are. Looking at both reads a few files, too much for
+    /// each of a thousand definitions.
+    private var confirmed: [String: MonotonicTime] = [:]
+    private static let trust = Duration.seconds(1)
     private var probes: [String: Task<QEMUCapabilities, any Error>] = [:]
 
     /// - Parameters:
@@ -33,8 +37,12 @@ package actor QEMUCapabilitiesCache {
 
     /// The facts of a binary, probed anew when anything that they depend on has changed.
     package func facts(of binary: String) async throws -> QEMUCapabilities {
+        if let entry = entries[binary], let time = confirmed[binary], .now() - time < Self.trust { return entry.facts }
         let (host, binaryTime) = try await BlockingPool.shared.run { (HostFacts.current(), try Self.check(binary)) }
-        if let entry = entries[binary], confirms(entry, host, binaryTime) { return entry.facts }
+        if let entry = entries[binary], confirms(entry, host, binaryTime) {
+            confirmed[binary] = .now()
+            return entry.facts
+        }
         if let probe = probes[binary] { return try await probe.value }
         let probe = Task { try await load(binary, host, binaryTime) }
         probes[binary] = probe

@@ -50,7 +50,7 @@ enum BulkStatistics {
                 .argumentUnsupported, .qemu,
                 "Stats types bits 0x\(String(unknown, radix: 16)) are not supported by this daemon or QEMU")
         }
-        let groups = arguments.stats == 0 ? Groups.all : Groups(rawValue: arguments.stats)
+        let groups = arguments.stats == 0 ? Groups.all : Groups(rawValue: arguments.stats & Groups.all.rawValue)
         let domains: [DomainSnapshot]
         if arguments.doms.isEmpty {
             let filter = DomainFilter(listFlags)
@@ -79,33 +79,40 @@ enum BulkStatistics {
 
     // MARK: Domains without a guest
 
-    /// Sizes of the images of domains that don't run, looked up together away from the loop.
+    /// Sizes of the images of domains that don't run, looked up together away from the loop; domains without an image
+    /// that is there are left out.
     private static func inactiveSizes(_ domains: [DomainSnapshot]) async -> [UUID: [FileSizes?]] {
-        let wanted = domains.filter { !$0.isActive && $0.config?.devices.disks.isEmpty == false }
+        let wanted = domains.filter { !$0.isActive }
         guard !wanted.isEmpty else { return [:] }
         let sizes = try? await BlockingPool.shared.run {
             var result: [UUID: [FileSizes?]] = [:]
             for domain in wanted {
-                result[domain.uuid] = domain.config?.devices.disks.map { disk in
-                    disk.source.localPath.flatMap { FileSizes.read($0, format: disk.driver?.type) }
+                let sizes = domain.images.map { image in
+                    image.flatMap { FileSizes.read($0.path, format: $0.format) }
                 }
+                if sizes.contains(where: { $0 != nil }) { result[domain.uuid] = sizes }
             }
             return result
         }
         return sizes ?? [:]
     }
 
+    /// Most numbers are made once per snapshot, only the sizes of images that are there each time.
     private static func inactive(
         _ domain: DomainSnapshot, _ groups: Groups, _ sizes: [FileSizes?]?
     ) -> [TypedParameter] {
-        var list = domain.statistics(groups.rawValue) { constant(domain, groups) }
-        guard groups.contains(.block), let disks = domain.config?.devices.disks else { return list }
-        list.append(TypedParameter("block.count", .uint(UInt32(clamping: disks.count))))
+        if let sizes { return constant(domain, groups) + blocks(domain, groups, sizes) }
+        return domain.statistics(groups.rawValue) { constant(domain, groups) + blocks(domain, groups, []) }
+    }
+
+    private static func blocks(_ domain: DomainSnapshot, _ groups: Groups, _ sizes: [FileSizes?]) -> [TypedParameter] {
+        guard groups.contains(.block), let disks = domain.config?.devices.disks else { return [] }
+        var list = [TypedParameter("block.count", .uint(UInt32(clamping: disks.count)))]
         for (index, disk) in disks.enumerated() {
             let prefix = "block.\(index)."
             list.append(TypedParameter(prefix + "name", .string(disk.target.dev ?? "")))
             if let path = disk.source.path { list.append(TypedParameter(prefix + "path", .string(path))) }
-            guard let sizes, sizes.indices.contains(index), let size = sizes[index] else { continue }
+            guard sizes.indices.contains(index), let size = sizes[index] else { continue }
             list.append(TypedParameter(prefix + "allocation", .ullong(size.allocation)))
             list.append(TypedParameter(prefix + "capacity", .ullong(size.capacity)))
             list.append(TypedParameter(prefix + "physical", .ullong(size.physical)))
