@@ -70,6 +70,7 @@ extension ElementMapper {
     /// The element's own text and its unit; `value` counts `scale` bytes, which is also what a missing unit means.
     @inlinable
     package mutating func size(scale: UInt64, unit printed: String, _ value: inout UInt64?) throws {
+        if isWriting, value == nil { return }
         var unit: String? = isReading ? nil : printed
         try attribute("unit", &unit)
         try text(&value)

@@ -5,6 +5,10 @@ package enum XMLFormat: Sendable, Equatable {
     case plain
     /// A number as `0x` and at least so many digits. Reads decimal, hexadecimal and octal.
     case hex(Int)
+    /// The same with capital digits.
+    case upperHex(Int)
+    /// An octal number of at least so many digits, as file modes are written. Reads octal.
+    case octal(Int)
     /// A decimal number that may also be read as hexadecimal or octal.
     case anyBase
     /// A boolean as `on`/`off`.

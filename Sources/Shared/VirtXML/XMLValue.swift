@@ -68,15 +68,24 @@ package protocol XMLInteger: XMLValue, FixedWidthInteger {}
 extension XMLInteger {
     @usableFromInline
     package init?(xml text: String, format: XMLFormat) {
+        var text = text
+        if case .octal = format, !text.hasPrefix("0") { text = "0" + text }
         guard let value: Self = IntegerText.parse(text, anyBase: format.readsAnyBase) else { return nil }
         self = value
     }
 
     @usableFromInline
     package func xml(format: XMLFormat) -> String {
-        guard case .hex(let width) = format else { return String(self) }
-        let digits = String(self, radix: 16)
-        return "0x" + String(repeating: "0", count: Swift.max(0, width - digits.utf8.count)) + digits
+        switch format {
+        case .plain, .onOff, .anyBase: String(self)
+        case .hex(let width): "0x" + padded(String(self, radix: 16), width)
+        case .upperHex(let width): "0x" + padded(String(self, radix: 16, uppercase: true), width)
+        case .octal(let width): padded(String(self, radix: 8), width)
+        }
+    }
+
+    private func padded(_ digits: String, _ width: Int) -> String {
+        String(repeating: "0", count: Swift.max(0, width - digits.utf8.count)) + digits
     }
 
     @usableFromInline
@@ -100,7 +109,7 @@ extension XMLFormat {
     /// Whether hexadecimal and octal numbers are read.
     var readsAnyBase: Bool {
         switch self {
-        case .hex, .anyBase: true
+        case .hex, .upperHex, .octal, .anyBase: true
         case .plain, .onOff: false
         }
     }

@@ -28,9 +28,12 @@ package struct CPU: Equatable, Sendable, XMLMappable {
     package init() {}
 
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
-        try x.attribute("mode", &mode)
-        try x.attribute("match", &match)
-        try x.attribute("check", &check)
+        // A processor of which only the shape is said has no mode.
+        if x.isReading || mode != .custom || model != nil {
+            try x.attribute("mode", &mode)
+            try x.attribute("match", &match)
+            try x.attribute("check", &check)
+        }
         try x.attribute("migratable", &migratable, .onOff)
         try x.textElement("arch", &arch)
         try x.element("model", &model)

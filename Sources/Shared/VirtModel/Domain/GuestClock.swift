@@ -42,7 +42,7 @@ package struct GuestClock: Equatable, Sendable, XMLMappable {
     package struct Timer: Equatable, Sendable, XMLMappable {
         package enum Name: String, XMLEnum { case platform, pit, rtc, hpet, tsc, kvmclock, hypervclock, armvtimer }
         package enum TickPolicy: String, XMLEnum { case delay, catchup, merge, discard }
-        package enum Track: String, XMLEnum { case boot, guest, wall }
+        package enum Track: String, XMLEnum { case boot, guest, wall, realtime }
         package enum Mode: String, XMLEnum { case auto, native, emulate, paravirt, smpsafe }
 
         package var name = Name.rtc

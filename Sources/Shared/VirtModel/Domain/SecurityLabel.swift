@@ -17,7 +17,7 @@ package struct SecurityLabel: Equatable, Sendable, XMLMappable {
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         try x.attribute("type", &type, invalid: .malformed("invalid security type"))
         try x.attribute("model", &model)
-        try x.attribute("relabel", &relabel)
+        if x.isReading || type != SecurityLabel.Kind.none { try x.attribute("relabel", &relabel) }
         let isDynamic = type == .dynamic || type == nil
         let isHidden = x.flags.contains(.inactive) && isDynamic
         if !isHidden { try x.textElement("label", &label) }

@@ -165,6 +165,13 @@ package struct DiskMirror: Equatable, Sendable, XMLMappable {
 
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         try x.attribute("type", &source.type)
+        if x.isWriting, source.type == .file, job == .copy {
+            // Older clients know no other form.
+            var path = source.file
+            var format = self.format?.type
+            try x.attribute("file", &path)
+            try x.attribute("format", &format)
+        }
         try x.attribute("job", &job)
         try x.attribute("ready", &ready)
         try x.element("format", &format)

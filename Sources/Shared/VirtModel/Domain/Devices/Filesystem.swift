@@ -33,7 +33,8 @@ package struct Filesystem: Equatable, Sendable, XMLMappable {
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         try x.attribute("type", &type)
         try x.attribute("accessmode", &accessMode)
-        if x.isReading, accessMode == nil { accessMode = .passthrough }
+        try x.attribute("fmode", &createMode, .octal(4))
+        try x.attribute("dmode", &directoryMode, .octal(4))
         try x.attribute("multidevs", &multidevs)
         try x.attribute("model", &model)
         try x.group("driver") { x in
@@ -48,6 +49,7 @@ package struct Filesystem: Equatable, Sendable, XMLMappable {
             try x.attribute("dir", &sourceDirectory)
             try x.attribute("socket", &sourceSocket)
         }
+        if x.isReading, accessMode == nil, sourceSocket == nil { accessMode = .passthrough }
         try x.valueElement("target", "dir", &targetDirectory)
         try x.presence("readonly", &readonly)
         try x.sizeElement("space_hard_limit", bytes: &spaceHardLimit)

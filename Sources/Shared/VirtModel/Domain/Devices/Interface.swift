@@ -35,6 +35,8 @@ package struct Interface: Equatable, Sendable, XMLMappable {
     package var filter: NetworkFilterReference?
     package var link: LinkState?
     package var mtu: UInt32?
+    /// Guests whose ports are isolated do not see each other.
+    package var isIsolated: Bool?
     package var coalesce: Coalesce?
     package var teaming: Teaming?
     package var sendBuffer: UInt64?
@@ -55,6 +57,7 @@ package struct Interface: Equatable, Sendable, XMLMappable {
         try x.element("vlan", &vlan)
         try x.element("virtualport", &virtualPort)
         try x.element("bandwidth", &bandwidth)
+        try x.valueElement("port", "isolated", &isIsolated)
         if x.flags.contains(.status) { try x.element("actual", &actual) }
         try x.elements("ip", &addresses)
         try x.elements("route", &routes)

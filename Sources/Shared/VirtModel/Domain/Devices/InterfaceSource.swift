@@ -21,6 +21,9 @@ package struct InterfaceSource: Equatable, Sendable {
     package var vhostUser: VhostUserSource?
     package var reconnect: DiskNetwork.Reconnect?
     package var hostAddress: DeviceAddress?
+    /// What the host's side gets.
+    package var addresses: [InterfaceIP] = []
+    package var routes: [InterfaceRoute] = []
 
     package init() {}
 
@@ -37,7 +40,11 @@ package struct InterfaceSource: Equatable, Sendable {
             try x.attribute("portgroup", &portGroup)
             try mapRunning(&x)
         case .bridge: try x.attribute("bridge", &bridge)
-        case .ethernet, .vdpa: try x.attribute("dev", &dev)
+        case .ethernet:
+            try x.attribute("dev", &dev)
+            try x.elements("ip", &addresses)
+            try x.elements("route", &routes)
+        case .vdpa: try x.attribute("dev", &dev)
         case .direct:
             try x.attribute("dev", &dev)
             try x.attribute("mode", &mode)

@@ -37,8 +37,8 @@ package struct SharedMemory: Equatable, Sendable, XMLMappable {
             }
             if x.isReading { hasServer = found }
         }
-        try x.group("msi") { x in
-            try x.attribute("enabled", &msiEnabled)
+        try x.group("msi", always: msiEnabled == true) { x in
+            msiEnabled = true
             try x.attribute("vectors", &msiVectors)
             try x.attribute("ioeventfd", &msiIOEventFD, .onOff)
         }

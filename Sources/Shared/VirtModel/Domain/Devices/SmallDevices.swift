@@ -42,11 +42,20 @@ package struct RedirectionFilter: Equatable, Sendable, XMLMappable {
         package init() {}
 
         package mutating func map<M: ElementMapper>(_ x: inout M) throws {
-            try x.attribute("class", &deviceClass, .hex(2))
-            try x.attribute("vendor", &vendor, .hex(4))
-            try x.attribute("product", &product, .hex(4))
+            try mapNumber("class", &deviceClass, 2, &x)
+            try mapNumber("vendor", &vendor, 4, &x)
+            try mapNumber("product", &product, 4, &x)
             try x.attribute("version", &version)
             try x.required("allow", &allow)
+        }
+
+        /// A number, or -1 for any.
+        private func mapNumber<M: ElementMapper>(
+            _ name: StaticString, _ value: inout UInt32?, _ width: Int, _ x: inout M
+        ) throws {
+            var number = value.map { Int64($0) }
+            try x.attribute(name, &number, .upperHex(width))
+            if x.isReading { value = number.flatMap { UInt32(exactly: $0) } }
         }
     }
 
@@ -175,8 +184,8 @@ package struct VSock: Equatable, Sendable, XMLMappable {
             try x.attribute("auto", &autoCID)
             try x.attribute("address", &cid)
         }
-        try x.group("driver") { try virtio.map(&$0) }
         try info.map(&x)
+        try x.group("driver") { try virtio.map(&$0) }
     }
 }
 

@@ -32,7 +32,7 @@ extension DomainValidation {
     func check(_ filesystem: Filesystem) throws {
         guard filesystem.driver == .virtiofs else { return }
         if filesystem.readonly { throw VirtError.unsupported("virtiofs does not yet support read-only mode", .qemu) }
-        if filesystem.accessMode != .passthrough {
+        if let mode = filesystem.accessMode, mode != .passthrough {
             throw VirtError.unsupported("virtiofs only supports passthrough accessmode", .qemu)
         }
     }
