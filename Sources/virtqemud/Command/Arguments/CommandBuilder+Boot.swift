@@ -66,10 +66,10 @@ extension CommandBuilder {
         let rtc = domain.clock.timers.first { $0.name == .rtc }
         options.append("base=\(clockBase)")
         switch rtc?.track {
-        case .boot: options.append("clock=vm")
-        case .guest: options.append("clock=rt")
+        case .guest: options.append("clock=vm")
         case .wall: options.append("clock=host")
-        case nil: break
+        case .realtime: options.append("clock=rt")
+        case .boot, nil: break
         }
         if rtc?.tickPolicy == .catchup { options.append("driftfix=slew") }
         add("-rtc", options.joined(separator: ","))
