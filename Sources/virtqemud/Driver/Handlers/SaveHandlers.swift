@@ -27,6 +27,14 @@ enum SaveHandlers {
                 "virDomainSaveFlags", caller.client)
             return .init()
         }
+        table.onAsync(RemoteProgram.DomainSaveParams.self) { arguments, caller in
+            let (file, document) = try parameters(arguments.params)
+            guard let file else { throw VirtError(.operationInvalid, .qemu, "missing save file path") }
+            try await registry.actor(arguments.dom).save(
+                to: file, document: document, flags: arguments.flags, isManaged: false, "virDomainSaveParams",
+                caller.client)
+            return .init()
+        }
         table.onAsync(RemoteProgram.DomainManagedSave.self) { arguments, caller in
             let actor = try registry.actor(arguments.dom)
             let path = driver.paths.managedSave(try registry.snapshot(arguments.dom).name)
@@ -37,9 +45,33 @@ enum SaveHandlers {
         }
     }
 
+    /// VIR_DOMAIN_SAVE_PARAM_FILE and VIR_DOMAIN_SAVE_PARAM_DXML.
+    private static func parameters(
+        _ list: [TypedParameter]
+    ) throws(VirtError) -> (file: String?, document: String?) {
+        var (file, document): (String?, String?) = (nil, nil)
+        for parameter in list {
+            guard case .string(let text) = parameter.value else {
+                throw VirtError(.invalidArg, .none, "invalid type for parameter '\(parameter.field)'")
+            }
+            switch parameter.field {
+            case "file": file = text
+            case "dxml": document = text
+            default: throw VirtError(.argumentUnsupported, .none, "parameter '\(parameter.field)' not supported")
+            }
+        }
+        return (file, document)
+    }
+
     private static func installRestores(into table: inout HandlerTable, _ driver: QEMUDriver) {
         table.onAsync(RemoteProgram.DomainRestore.self) { arguments, caller in
             try await driver.restore(arguments.from, document: nil, flags: 0, caller.client)
+            return .init()
+        }
+        table.onAsync(RemoteProgram.DomainRestoreParams.self) { arguments, caller in
+            let (file, document) = try parameters(arguments.params)
+            guard let file else { throw VirtError(.operationInvalid, .qemu, "missing path to restore from") }
+            try await driver.restore(file, document: document, flags: arguments.flags, caller.client)
             return .init()
         }
         table.onAsync(RemoteProgram.DomainRestoreFlags.self) { arguments, caller in

@@ -96,7 +96,7 @@ extension SavedImage {
         do {
             descriptor = DescriptorBox(try OwnedDescriptor(opening: path, writable ? O_RDWR : O_RDONLY))
         } catch {
-            throw .system(error.code == .systemError ? errno : EIO, .qemu, "Failed to open file '\(path)'")
+            throw .system(error.int1, .qemu, "Failed to open file '\(path)'")
         }
         let image = try SavedImage { count throws(VirtError) in try readFully(descriptor.rawValue, count, path) }
         return Opened(image: image, descriptor: descriptor)
@@ -126,7 +126,7 @@ extension SavedImage {
             descriptor = DescriptorBox(
                 try OwnedDescriptor(opening: path, O_RDWR | O_CREAT | O_TRUNC, mode: 0o600))
         } catch {
-            throw VirtError.system(errno, .qemu, "Failed to create file '\(path)'")
+            throw .system(error.int1, .qemu, "Failed to create file '\(path)'")
         }
         try FileSystem.write(descriptor.rawValue, try head(isComplete: false), name: path)
         return descriptor
