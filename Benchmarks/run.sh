@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # run.sh BUILD: the daemons of BUILD and, when it is installed, C libvirtd, each in namespaces of its own, measured in
 # turns by the project's own load generator; prints a table of ratios beside the goals.
+# BENCH_WITHOUT_C=1: ours only.
 # BENCH_SECONDS (2): how long each load lasts. BENCH_DOMAINS (1000): definitions. BENCH_ROUNDS (2): turns; medians count.
 set -euo pipefail
 build=$(cd "$1" && pwd)
@@ -247,12 +248,12 @@ main() {
     say "measuring, a minute or two:"
     open_side ours
     start_all ours
-    if [ -x /usr/sbin/libvirtd ]; then
+    if [ -x /usr/sbin/libvirtd ] && [ -z "${BENCH_WITHOUT_C:-}" ]; then
         open_side c
         start_all c
         result[idle.c]=$(memory c libvirtd)
     else
-        say "  C libvirtd is not installed: ours only"
+        say "  without C libvirtd: ours only"
     fi
     local name
     for name in virtqemud virtproxyd virtlogd virtlockd; do result[idle.$name]=$(memory ours $name); done
