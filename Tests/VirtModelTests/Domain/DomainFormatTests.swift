@@ -205,7 +205,7 @@ struct DomainFormatTests {
             #expect(live.contains(part))
         }
         let definition = try domain.format(.inactive)
-        for part in ["id=", "index=", "vnet3", "alias", "pts", "state=", "tray"] { #expect(!definition.contains(part)) }
+        for part in ["id=", "index=", "vnet3", "alias", "pts", "state="] { #expect(!definition.contains(part)) }
     }
 
     @Test("a status document carries the names of images in QEMU")

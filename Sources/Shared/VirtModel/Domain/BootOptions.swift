@@ -38,6 +38,11 @@ package enum BootOptions {
         package mutating func map<M: ElementMapper>(_ x: inout M) throws {
             try x.attribute("enable", &enable)
             try x.attribute("timeout", &timeout)
+            guard x.isReading else { return }
+            if let timeout, timeout > 65535 {
+                throw VirtError.unsupported("invalid value for boot menu timeout, must be in range [0,65535]")
+            }
+            if enable != true { timeout = nil }
         }
     }
 

@@ -67,5 +67,10 @@ package struct ZPCIAddress: Hashable, Sendable, XMLMappable {
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         try x.attribute("uid", &uid, .hex(4))
         try x.attribute("fid", &fid, .hex(8))
+        if x.isReading, let uid, uid == 0 || uid > 0xFFFF {
+            throw VirtError.malformed(
+                "Invalid PCI address uid='0x\(uid == 0 ? "0000" : String(uid, radix: 16))', must be > 0x0000 and <= 0xffff",
+                .none)
+        }
     }
 }

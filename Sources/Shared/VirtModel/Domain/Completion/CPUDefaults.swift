@@ -55,9 +55,12 @@ extension DomainCompletion {
             cpu.model = nil
             return
         }
-        if cpu.model != nil, cpu.model?.fallback == nil { cpu.model?.fallback = .allow }
-        if cpu.mode == .hostModel, cpu.model?.name == nil, cpu.model?.fallback == .allow, cpu.model?.vendorID == nil {
-            cpu.model = nil
+        if cpu.mode == .hostModel, cpu.model?.name == nil {
+            // The host says which model it is.
+            cpu.model?.fallback = nil
+            if cpu.model?.vendorID == nil { cpu.model = nil }
+        } else if cpu.model != nil, cpu.model?.fallback == nil {
+            cpu.model?.fallback = .allow
         }
     }
 

@@ -6,7 +6,8 @@ extension CharacterSource {
     mutating func completeUNIX(channel name: String?, prefix: String) {
         guard type == .unix else { return }
         if let name, let own = path, Self.isGenerated(own, name, prefix) { path = nil }
-        if path == nil { mode = .bind }
+        guard path == nil else { return }
+        mode = .bind
     }
 
     /// The paths that libvirt has made up over the years: `DIR/target/DOMAIN.NAME`, `DIR/DOMAIN.NAME`, and

@@ -28,6 +28,12 @@ extension DomainCompletion {
             domain.devices.panics[index].model = machine.isPSeries ? .pseries : machine.isS390 ? .s390 : .isa
         }
         for index in domain.devices.memories.indices { domain.devices.memories[index].complete(machine, isNew: isNew) }
+        for index in domain.devices.redirectedDevices.indices
+        where domain.devices.redirectedDevices[index].source.type == .dbus {
+            if domain.devices.redirectedDevices[index].source.channel == nil {
+                domain.devices.redirectedDevices[index].source.channel = "org.qemu.usbredir"
+            }
+        }
         for index in domain.devices.sharedMemories.indices { domain.devices.sharedMemories[index].complete() }
         if var vsock = domain.devices.vsock {
             if vsock.model == nil { vsock.model = .virtio }

@@ -55,7 +55,7 @@ extension Disk {
         if snapshot == nil, source.type == .vhostuser { snapshot = .no }
         // What can't be written has no snapshots anyway.
         if readonly, snapshot == .no { snapshot = nil }
-        if source.type == .volume, source.pool == nil {
+        if source.type == .volume && source.pool == nil || source.type == .network && source.network.protocol == nil {
             source.type = .file
             self.driver?.type = "raw"
         }
@@ -74,10 +74,10 @@ extension Disk {
     private mutating func completeISCSI() {
         guard source.type == .network else { return }
         if source.network.protocol == .iscsi { source.network.name = source.network.name.map(Self.withUnit) }
-        guard source.network.protocol == .gluster else { return }
+        guard let port = source.network.protocol?.standardPort else { return }
         for index in source.network.hosts.indices {
             let host = source.network.hosts[index]
-            if host.port == nil, host.transport != .unix { source.network.hosts[index].port = 24007 }
+            if host.port == nil, host.transport != .unix { source.network.hosts[index].port = port }
         }
     }
 
@@ -93,6 +93,26 @@ extension Disk {
         if name.hasPrefix("vd") { return .virtio }
         if name.hasPrefix("xvd") { return .xen }
         return name.hasPrefix("ubd") ? .uml : .ide
+    }
+}
+
+extension DiskSource.NetworkProtocol {
+    /// The port that servers of the protocol are known to listen on.
+    fileprivate var standardPort: UInt32? {
+        switch self {
+        case .nbd: 10809
+        case .sheepdog: 7000
+        case .gluster: 24007
+        case .iscsi: 3260
+        case .http: 80
+        case .https: 443
+        case .ftp: 21
+        case .ftps: 990
+        case .tftp: 69
+        case .ssh: 22
+        case .vxhs: 9999
+        case .rbd, .nfs: nil
+        }
     }
 }
 

@@ -167,5 +167,8 @@ extension MemoryDevice {
 extension SharedMemory {
     mutating func complete() {
         if model != .ivshmemDoorbell, size == nil { size = 4 }
+        guard model == .ivshmemDoorbell, hasServer else { return }
+        msiEnabled = true
+        if msiIOEventFD == nil { msiIOEventFD = true }
     }
 }

@@ -137,6 +137,9 @@ package struct CharacterSource: Equatable, Sendable {
 
     private func check() throws(VirtError) {
         guard let reconnect, reconnect.enabled == true else { return }
+        if mode == .bind {
+            throw VirtError(.internalError, .domain, "chardev reconnect is possible only for connect mode")
+        }
         guard let timeout = reconnect.timeout else { throw VirtError.missingAttribute("timeout", of: "reconnect") }
         if timeout == 0 {
             throw VirtError(.invalidArg, .domain, "chardev reconnect source timeout cannot be '0'")

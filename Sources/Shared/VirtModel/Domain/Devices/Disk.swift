@@ -94,9 +94,8 @@ package struct Disk: Equatable, Sendable, XMLMappable {
         package mutating func map<M: ElementMapper>(_ x: inout M) throws {
             try x.attribute("dev", &dev)
             try x.attribute("bus", &bus)
-            var shown = x.flags.contains(.inactive) && x.isWriting ? nil : tray
-            try x.attribute("tray", &shown)
-            if x.isReading { tray = shown }
+            try x.attribute("tray", &tray)
+            if x.isReading, tray == .closed { tray = nil }
             try x.attribute("removable", &removable, .onOff)
             try x.attribute("rotation_rate", &rotationRate)
         }

@@ -61,7 +61,6 @@ package struct Graphics: Equatable, Sendable, XMLMappable {
         if type == .spice { try spice.mapChildren(&x) }
         if type == .vnc { try x.valueElement("audio", "id", &audioID) }
         try x.element("gl", &gl)
-        if type == .dbus { try x.valueElement("clipboard", "copypaste", &spice.clipboardCopyPaste) }
         if type == .dbus { try x.valueElement("audio", "id", &audioID) }
     }
 

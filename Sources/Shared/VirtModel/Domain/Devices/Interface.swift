@@ -80,7 +80,7 @@ package struct Interface: Equatable, Sendable, XMLMappable {
 
     /// Parts that an interface of the type or model does not have are ignored, as libvirt does.
     private mutating func dropForeignParts() {
-        let isVirtio = model?.hasPrefix("virtio") == true
+        let isVirtio = model?.lowercased().hasPrefix("virtio") == true
         if !isVirtio || type == .hostdev {
             let name = driver?.name
             driver = nil
@@ -89,11 +89,20 @@ package struct Interface: Equatable, Sendable, XMLMappable {
                 driver?.name = name
             }
         }
+        if coalesce?.receiveFramesMaximum == 0 { coalesce = nil }
+        model = model.map { Self.knownModels.contains($0.lowercased()) ? $0.lowercased() : $0 }
         switch type {
         case .ethernet, .network, .bridge: break
         default: filter = nil
         }
     }
+
+    /// Models whose names are known in any case of letters.
+    private static let knownModels: Set<String> = [
+        "virtio", "virtio-transitional", "virtio-non-transitional", "e1000", "e1000e", "igb", "rtl8139", "netfront",
+        "lan9118", "smc91c111", "spapr-vlan", "usb-net", "82540em", "82545em", "82543gc", "am79c970a", "am79c973",
+        "vlance", "vmxnet", "vmxnet2", "vmxnet3",
+    ]
 
     private mutating func mapMAC<M: ElementMapper>(_ x: inout M) throws {
         try x.attribute("address", &mac, invalid: .malformed("unable to parse mac address"))

@@ -29,7 +29,12 @@ package struct TPM: Equatable, Sendable, XMLMappable {
 
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         try x.attribute("model", &model)
-        try x.group("backend") { try mapBackend(&$0) }
+        var hasBackend = false
+        try x.group("backend") { x in
+            hasBackend = true
+            try mapBackend(&x)
+        }
+        if !hasBackend { throw VirtError.malformed("missing TPM device backend") }
         try info.map(&x)
     }
 

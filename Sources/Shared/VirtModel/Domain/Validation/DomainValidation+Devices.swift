@@ -40,6 +40,10 @@ extension DomainValidation {
     func check(_ hostdev: Hostdev) throws {
         try checkZPCI(hostdev.info)
         if hostdev.sgio == .unfiltered { throw VirtError.unsupported("unfiltered sgio is no longer supported", .qemu) }
+        if hostdev.type == .scsiHost, hostdev.info.boot != nil {
+            throw VirtError.unsupported(
+                "booting from assigned devices is not supported by vhost SCSI devices", .qemu)
+        }
         guard hostdev.type == .mdev else { return }
         if hostdev.display == true, devices.graphics.isEmpty {
             throw VirtError.unsupported(
@@ -73,9 +77,9 @@ extension DomainValidation {
     }
 
     private func check(_ input: Input) throws {
-        if input.type == .passthrough, let model = input.model, model != .virtio {
+        if let model = input.model, model != .virtio {
             throw VirtError.unsupported(
-                "virtio (non-)transitional models are not supported for input type=passthrough", .qemu)
+                "virtio (non-)transitional models are not supported for input type=\(input.type.rawValue)", .qemu)
         }
         if input.bus == .ps2, input.type != .mouse, input.type != .keyboard {
             throw VirtError(.internalError, .domain, "ps2 bus does not support \(input.type.rawValue) input device")

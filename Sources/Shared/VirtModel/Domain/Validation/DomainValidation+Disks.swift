@@ -13,6 +13,13 @@ extension DomainValidation {
         try checkFormat(disk)
         try checkAddress(disk, name)
         try checkSecrets(disk)
+        if disk.vendor != nil || disk.product != nil, disk.target.bus != .scsi {
+            throw VirtError.unsupported("Only scsi disk supports vendor and product", .qemu)
+        }
+        if disk.shareable, let format = disk.driver?.type, format != "raw", disk.source.type != .volume {
+            throw VirtError.unsupported(
+                "shared access for disk '\(name)' requires use of supported storage format", .qemu)
+        }
         if disk.device == .lun { try checkLUN(disk) }
         if disk.device == .floppy, disk.target.bus != .fdc, disk.target.bus != .usb {
             throw VirtError(

@@ -31,7 +31,9 @@ extension DomainValidation {
     }
 
     private func checkHeadless(_ graphics: Graphics) throws {
-        guard !devices.graphics.contains(where: { $0.type == .vnc || $0.type == .spice }) else { return }
+        guard devices.graphics.count > 1,
+            !devices.graphics.contains(where: { $0.type == .vnc || $0.type == .spice })
+        else { return }
         throw VirtError.unsupported(
             "graphics type 'egl-headless' is only supported with one of: 'vnc', 'spice' graphics types", .qemu)
     }

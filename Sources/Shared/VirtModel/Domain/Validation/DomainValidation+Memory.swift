@@ -52,7 +52,20 @@ extension DomainValidation {
         }
     }
 
+    /// The sockets, cores and threads are as many as the guest may have.
+    private func checkTopology() throws {
+        guard let shape = domain.cpu?.topology else { return }
+        var product: UInt64 = 1
+        for factor in [shape.sockets, shape.dies, shape.cores, shape.threads] {
+            product = product.multipliedReportingOverflow(by: UInt64(factor)).partialValue
+        }
+        if product != UInt64(domain.vcpu.maximum) {
+            throw VirtError.unsupported("CPU topology doesn't match maximum vcpu count", .qemu)
+        }
+    }
+
     func checkThreads() throws {
+        try checkTopology()
         let known = Set(domain.iothreadIDs.map(\.id))
         for id in domain.cpuTuning.iothreadSchedulers.flatMap(\.iothreads.members) where !known.contains(id) {
             throw VirtError.unsupported("Cannot find 'iothread' : \(id)")
