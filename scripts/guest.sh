@@ -5,7 +5,7 @@
 set -euo pipefail
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
-version=2
+version=3
 if [ "$(cat "$out/version" 2>/dev/null)" = "$version" ] && [ -s "$out/vmlinuz" ] && [ -s "$out/initrd.gz" ]; then exit 0; fi
 
 echo "building the guest in $out"
@@ -74,7 +74,7 @@ while true; do
     read -r line || { sleep 1; continue; }
     case "$line" in
         echo\ *) echo "GUEST-SAYS ${line#echo }" ;;
-        burst\ *) seq -f "burst %g" 1 "${line#burst }" ;;
+        burst\ *) seq 1 "${line#burst }" | sed 's/^/burst /' ;;
         reboot) reboot -f ;;
         poweroff) poweroff -f ;;
     esac
