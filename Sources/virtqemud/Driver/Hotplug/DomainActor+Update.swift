@@ -107,6 +107,9 @@ extension DomainActor {
         guard wanted.target.bus == nil || wanted.target.bus == disk.target.bus else {
             throw VirtError(.operationUnsupported, .qemu, "cannot modify field 'bus' (or it's parts) of the disk")
         }
+        let isSamePlace = wanted.source.type == disk.source.type && wanted.source.path == disk.source.path
+            && wanted.source.volume == disk.source.volume
+        if isSamePlace { return }
         let old = disk
         disk.source = wanted.source
         disk.source.index = nil
@@ -153,7 +156,8 @@ extension DomainActor {
             QMPCommand("blockdev-open-tray", ["id": id, "force": .bool(force)]),
             QMPCommand("blockdev-remove-medium", ["id": id]),
         ])
-        guard !disk.source.isEmpty, let index = disk.source.index else { return }
+        let closing = QMPCommand("blockdev-close-tray", ["id": id])
+        guard !disk.source.isEmpty, let index = disk.source.index else { return try await session.run([closing]) }
         var devices = Devices()
         devices.disks = [disk]
         let facts = try await driver.facts(for: live)
@@ -164,7 +168,7 @@ extension DomainActor {
                 QMPCommand(
                     "blockdev-insert-medium",
                     ["id": id, "node-name": .string("libvirt-\(index)-format")]),
-                QMPCommand("blockdev-close-tray", ["id": id]),
+                closing,
             ])
         } catch {
             await session.takeBack()
