@@ -35,7 +35,7 @@ import VirtOS
         #expect(!isFree("\(scratch.path)/a"))
         let error = #expect(throws: VirtError.self) { try space.acquire("a", owner: 11, flags: []) }
         #expect(error?.code == .resourceBusy)
-        #expect(error?.message == "Lockspace resource 'a' is locked")
+        #expect(error?.message == "resource busy: Lockspace resource 'a' is locked")
         try space.release("a", owner: 10)
         #expect(isFree("\(scratch.path)/a"))
     }

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import VirtCore
 
@@ -15,7 +16,8 @@ package final class EventLoopGroup: Sendable {
             for index in 0..<wanted { loops.append(try EventLoop(name: "\(name)-\(index)")) }
             self.loops = loops
         } catch {
-            fatalError(error.message)
+            Logger("os.eventloop").error("no event loop: \(error.message)")
+            exit(1)
         }
     }
 

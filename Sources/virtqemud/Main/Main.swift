@@ -10,7 +10,7 @@ enum Main {
             DaemonMain.run(QEMUDaemon.description)
         }
         // Not the main actor's: the main thread only waits here.
-        Task.detached { await CapabilityHelper.runIfRequested() }
+        Task { @concurrent in await CapabilityHelper.runIfRequested() }
         while true { pause() }
     }
 }
