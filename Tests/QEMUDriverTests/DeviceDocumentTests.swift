@@ -61,15 +61,21 @@ struct DeviceDocumentTests {
         #expect(devices == Devices())
     }
 
-    @Test("A device that is not there gets libvirt's error", arguments: [
-        ("<disk type='file'><target dev='vdq'/></disk>", "no target device vdq"),
-        ("<interface type='user'><mac address='52:54:00:00:00:0b'/></interface>",
-         "no device matching MAC address 52:54:00:00:00:0b found"),
-        ("<rng model='virtio'><backend model='random'/></rng>", "no matching RNG device was found"),
-        ("<redirdev bus='usb' type='spicevmc'/>", "no matching redirdev was not found"),
-        ("<channel type='pty'><target type='virtio' name='x'/></channel>",
-         "device not present in domain configuration"),
-    ])
+    @Test(
+        "A device that is not there gets libvirt's error",
+        arguments: [
+            ("<disk type='file'><target dev='vdq'/></disk>", "no target device vdq"),
+            (
+                "<interface type='user'><mac address='52:54:00:00:00:0b'/></interface>",
+                "no device matching MAC address 52:54:00:00:00:0b found"
+            ),
+            ("<rng model='virtio'><backend model='random'/></rng>", "no matching RNG device was found"),
+            ("<redirdev bus='usb' type='spicevmc'/>", "no matching redirdev was not found"),
+            (
+                "<channel type='pty'><target type='virtio' name='x'/></channel>",
+                "device not present in domain configuration"
+            ),
+        ])
     func missing(text: String, message: String) throws {
         let document = try DeviceDocument(parsing: text)
         var devices = Devices()

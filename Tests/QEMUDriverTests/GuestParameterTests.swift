@@ -56,7 +56,9 @@ struct GuestParameterTests {
             ], to: nil)
         let commands = BandwidthParameters.commands("vnet0", try #require(limits)).map { $0.joined(separator: " ") }
         #expect(commands.first == "qdisc add dev vnet0 root handle 1: htb default 1")
-        #expect(commands[1].hasPrefix("class add dev vnet0 parent 1: classid 1:1 htb rate 1000kbps ceil 2000kbps burst 3000kb"))
+        #expect(
+            commands[1].hasPrefix(
+                "class add dev vnet0 parent 1: classid 1:1 htb rate 1000kbps ceil 2000kbps burst 3000kb"))
         #expect(commands[2] == "qdisc add dev vnet0 parent 1:1 handle 2: sfq perturb 10")
         #expect(try BandwidthParameters.apply([TypedParameter("inbound.average", .uint(0))], to: limits) == nil)
         #expect(throws: VirtError.self) {
@@ -64,10 +66,13 @@ struct GuestParameterTests {
         }
     }
 
-    @Test("Keys are found in each set of codes", arguments: [
-        (KeyCodes.Set.linux, UInt32(30), UInt32(30)), (.linux, 97, 0x9d), (.linux, 103, 0xc8), (.win32, 65, 30),
-        (.win32, 0x2E, 0xd3), (.usb, 4, 30), (.usb, 0x4C, 0xd3), (.usb, 0x52, 0xc8), (.usb, 0xE4, 0x9d), (.xt, 57, 57),
-    ])
+    @Test(
+        "Keys are found in each set of codes",
+        arguments: [
+            (KeyCodes.Set.linux, UInt32(30), UInt32(30)), (.linux, 97, 0x9d), (.linux, 103, 0xc8), (.win32, 65, 30),
+            (.win32, 0x2E, 0xd3), (.usb, 4, 30), (.usb, 0x4C, 0xd3), (.usb, 0x52, 0xc8), (.usb, 0xE4, 0x9d),
+            (.xt, 57, 57),
+        ])
     func keys(set: KeyCodes.Set, code: UInt32, number: UInt32) {
         #expect(KeyCodes.number(code, in: set) == number)
     }

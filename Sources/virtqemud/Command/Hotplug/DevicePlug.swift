@@ -52,7 +52,9 @@ package enum DevicePlug {
             + devices.consoles.map { ($0.info.alias, $0.source) }
             + devices.redirectedDevices.map { ($0.info.alias, $0.source) }
             + devices.rngs.map { ($0.info.alias, $0.source) }
-        let found = sources.first { alias, _ in alias.map { text.contains(",id=char\($0),") || text.hasSuffix(",id=char\($0)") } ?? false }
+        let found = sources.first { alias, _ in
+            alias.map { text.contains(",id=char\($0),") || text.hasSuffix(",id=char\($0)") } ?? false
+        }
         guard let found, let alias = found.0 else {
             throw VirtError(.internalError, .qemu, "character device without a name")
         }

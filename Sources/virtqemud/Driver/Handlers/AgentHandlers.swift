@@ -3,8 +3,8 @@ import VirtModel
 import VirtRPC
 import VirtWire
 
-/// Calls that the guest agent answers. This driver does not talk to agents yet: what they get is libvirt's error for the
-/// state that the agent's channel is in, or that agent commands are not supported.
+/// Calls that the guest agent answers. This driver does not talk to agents: what they get is libvirt's error for the
+/// state of the agent's channel, or that agent commands are not supported.
 enum AgentHandlers {
     static func install(into table: inout HandlerTable, driver: QEMUDriver) {
         let registry = driver.registry

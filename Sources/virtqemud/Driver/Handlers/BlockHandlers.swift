@@ -97,7 +97,8 @@ extension DomainActor {
             domain.devices.disks[index].ioTune = tune == IOTune() ? nil : tune
         }
         guard impact.live else { return }
-        let target = live.flatMap { live in live.diskIndex(name).map { live.devices.disks[$0].target.dev ?? "" } } ?? name
+        let target =
+            live.flatMap { live in live.diskIndex(name).map { live.devices.disks[$0].target.dev ?? "" } } ?? name
         emit(
             .tunable(
                 [TypedParameter("blkdeviotune.disk", .string(target))]
@@ -145,7 +146,8 @@ extension Domain {
     /// The number of the image that "vda" or "vda[3]" means.
     func imageNumber(_ name: String) -> UInt32? {
         let parts = name.split(separator: "[", maxSplits: 1)
-        guard let target = parts.first, let disk = devices.disks.first(where: { $0.target.dev == String(target) }) else {
+        guard let target = parts.first, let disk = devices.disks.first(where: { $0.target.dev == String(target) })
+        else {
             return nil
         }
         guard parts.count == 2 else { return disk.source.index }

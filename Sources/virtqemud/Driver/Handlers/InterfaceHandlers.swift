@@ -41,7 +41,8 @@ extension DomainActor {
         _ name: String, _ parameters: [TypedParameter], flags: UInt32, _ client: ClientHandle
     ) async throws {
         try flags.checkFlags(ParameterFlags.mask, "qemuDomainSetInterfaceParameters")
-        try await change("virDomainSetInterfaceParameters", flags: flags & ModificationImpact.mask, client) { domain, _ in
+        try await change("virDomainSetInterfaceParameters", flags: flags & ModificationImpact.mask, client) {
+            domain, _ in
             let interface = domain.devices.interfaces[try domain.requireInterface(name)]
             guard let device = interface.targetDevice, interface.usesTap else {
                 throw VirtError(.operationUnsupported, .qemu, "setting bandwidth on interface is not supported")

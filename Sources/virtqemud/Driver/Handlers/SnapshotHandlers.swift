@@ -3,8 +3,8 @@ import VirtOS
 import VirtRPC
 import VirtWire
 
-/// The snapshots and checkpoints that a domain has on disk. They are listed; making, reverting to and deleting them is not
-/// supported.
+/// The snapshots and checkpoints that a domain has on disk. They are listed; making, reverting to and deleting them is
+/// not supported.
 enum SnapshotHandlers {
     static func install(into table: inout HandlerTable, driver: QEMUDriver) {
         installLists(into: &table, driver)
@@ -16,7 +16,8 @@ enum SnapshotHandlers {
         let path = directory + "/" + domain.name
         return try await BlockingPool.shared.run {
             guard FileSystem.isDirectory(path) else { return [] }
-            return try FileSystem.names(in: path).filter { $0.hasSuffix(".xml") }.map { String($0.dropLast(4)) }.sorted()
+            return try FileSystem.names(in: path).filter { $0.hasSuffix(".xml") }.map { String($0.dropLast(4)) }
+                .sorted()
         }
     }
 

@@ -5,8 +5,14 @@ import VirtModel
 extension Devices {
     /// Removes the one device of `other` that is the same as one of these; libvirt's error when there is none.
     mutating func remove(_ other: Devices, kind: String, isLive: Bool) throws(VirtError) {
-        if let disk = other.disks.first { return _ = disks.remove(at: try diskIndex(disk, isLive: isLive)) }
-        if let interface = other.interfaces.first { return _ = interfaces.remove(at: try interfaceIndex(interface)) }
+        if let disk = other.disks.first {
+            _ = disks.remove(at: try diskIndex(disk, isLive: isLive))
+            return
+        }
+        if let interface = other.interfaces.first {
+            _ = interfaces.remove(at: try interfaceIndex(interface))
+            return
+        }
         if let rng = other.rngs.first {
             return try remove(\.rngs, "no matching RNG device was found") { $0.isSame(rng) }
         }
@@ -57,7 +63,8 @@ extension Devices {
     private mutating func removeCharacterDevice(
         _ other: Devices, _ kind: String, _ isLive: Bool
     ) throws(VirtError) -> Bool {
-        let missing = isLive
+        let missing =
+            isLive
             ? "chr type '\(kind)' device not present in domain configuration"
             : "device not present in domain configuration"
         if let channel = other.channels.first {
@@ -169,7 +176,8 @@ extension CharacterSource {
 extension RandomGenerator {
     func isSame(_ other: RandomGenerator) -> Bool {
         model == other.model && rateBytes == other.rateBytes && ratePeriod == other.ratePeriod
-            && backend == other.backend && (backend != .random || (device ?? "/dev/urandom") == (other.device ?? "/dev/urandom"))
+            && backend == other.backend
+            && (backend != .random || (device ?? "/dev/urandom") == (other.device ?? "/dev/urandom"))
             && (backend != .egd || source.isSame(other.source))
     }
 }

@@ -19,8 +19,8 @@ extension DomainActor {
 
     /// Whether a device is gone within the time that a call waits for it.
     ///
-    /// QEMU tells of it by an event, and the list of devices shows it: asking that from time to time needs no state here
-    /// that a restart would lose.
+    /// QEMU tells of it by an event, and the list of devices shows it: asking that from time to time needs no state
+    /// here that a restart would lose.
     func isUnplugged(_ alias: String) async throws -> Bool {
         let deadline = MonotonicTime.now() + Self.unplugTimeout
         let loop = self.loop
@@ -45,8 +45,8 @@ extension DomainActor {
         }
     }
 
-    /// Takes a device that is gone out of the definition, and what stood behind it out of QEMU and the host. Does nothing
-    /// the second time.
+    /// Takes a device that is gone out of the definition, and what stood behind it out of QEMU and the host. Does
+    /// nothing the second time.
     func finishUnplug(_ alias: String) async {
         guard var domain = live else { return }
         let gone = domain.devices.take(alias: alias)
@@ -63,7 +63,8 @@ extension DomainActor {
             await attempt("object-del", ["id": .string("obj\(alias)")])
             if rng.backend == .egd { await attempt("chardev-remove", ["id": .string("char\(alias)")]) }
         }
-        if !gone.channels.isEmpty || !gone.serials.isEmpty || !gone.consoles.isEmpty || !gone.redirectedDevices.isEmpty {
+        if !gone.channels.isEmpty || !gone.serials.isEmpty || !gone.consoles.isEmpty || !gone.redirectedDevices.isEmpty
+        {
             await attempt("chardev-remove", ["id": .string("char\(alias)")])
         }
         await saveStatus()

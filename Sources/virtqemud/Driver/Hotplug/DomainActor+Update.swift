@@ -42,7 +42,8 @@ extension DomainActor {
         } else if let graphics = document.devices.graphics.first {
             guard let index = domain.devices.graphics.firstIndex(where: { $0.type == graphics.type }) else {
                 throw VirtError(
-                    .deviceMissing, .qemu, "cannot find existing graphics type '\(graphics.type.rawValue)' device to modify")
+                    .deviceMissing, .qemu,
+                    "cannot find existing graphics type '\(graphics.type.rawValue)' device to modify")
             }
             domain.devices.graphics[index] = graphics
         } else {
@@ -107,7 +108,8 @@ extension DomainActor {
         guard wanted.target.bus == nil || wanted.target.bus == disk.target.bus else {
             throw VirtError(.operationUnsupported, .qemu, "cannot modify field 'bus' (or it's parts) of the disk")
         }
-        let isSamePlace = wanted.source.type == disk.source.type && wanted.source.path == disk.source.path
+        let isSamePlace =
+            wanted.source.type == disk.source.type && wanted.source.path == disk.source.path
             && wanted.source.volume == disk.source.volume
         if isSamePlace { return }
         let old = disk

@@ -77,7 +77,7 @@ extension DomainActor {
 }
 
 extension SavedImage.Opened {
-    /// How the guest is to be started: as it was, unless the caller says otherwise (running 2, paused 4; of a start, 1).
+    /// How the guest is to be started: as it was, unless the caller says otherwise (running 2, paused 4; a start: 1).
     func startFlags(_ flags: UInt32) -> UInt32 {
         let isPaused = flags & 5 != 0 || (flags & 2 == 0 && !image.wasRunning)
         return isPaused ? StartFlags.paused : 0

@@ -77,7 +77,9 @@ struct SavedImage: Sendable, Equatable {
         data += Array(repeating: 0, count: Int(dataLength) - data.count)
         var head = isComplete ? Self.complete : Self.partial
         let numbers = [Self.version, dataLength, wasRunning ? 1 : 0, 0, offset] + Array(repeating: 0, count: 14)
-        for number in numbers { for shift in 0..<4 { head.append(UInt8(truncatingIfNeeded: number >> UInt32(shift * 8))) } }
+        for number in numbers {
+            for shift in 0..<4 { head.append(UInt8(truncatingIfNeeded: number >> UInt32(shift * 8))) }
+        }
         return head + data
     }
 }

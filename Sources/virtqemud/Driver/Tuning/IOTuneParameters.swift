@@ -41,7 +41,9 @@ enum IOTuneParameters {
         var list: [TypedParameter] = []
         for (index, group) in groups.enumerated() {
             if index == nameAfter { list.append(TypedParameter("group_name", .string(tune.groupName ?? ""))) }
-            for field in group.fields { list.append(TypedParameter(field.name, .ullong(tune[keyPath: field.path] ?? 0))) }
+            for field in group.fields {
+                list.append(TypedParameter(field.name, .ullong(tune[keyPath: field.path] ?? 0)))
+            }
         }
         return list
     }

@@ -1,6 +1,6 @@
 import QEMUMonitor
 
-/// The places for processors that QEMU offers (`query-hotpluggable-cpus`), in the order of the guest's processor numbers.
+/// The places for processors that QEMU offers (`query-hotpluggable-cpus`), in the order of the processors' numbers.
 struct VCPUSlots: Sendable {
     struct Slot: Sendable {
         /// The first processor of the place.
