@@ -33,7 +33,9 @@ extension DomainActor {
                 .operationFailed, .qemu,
                 "definition file '\(path)' contains UUID '\(saved.identity)' of another domain")
         }
-        try await startGuest(saved, flags: opened.startFlags(flags), client, saved: state)
+        // Of a start's flags, one says how the guest is to go on; another one that it ends with its client.
+        let start = opened.startFlags(flags & StartFlags.paused) | flags & StartFlags.autodestroy
+        try await startGuest(saved, flags: start, client, saved: state)
         _ = try? await BlockingPool.shared.run { try FileSystem.remove(path) }
         hasManagedSave = false
         publish()
