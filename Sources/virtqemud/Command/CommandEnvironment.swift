@@ -36,6 +36,14 @@ package struct CommandEnvironment: Sendable, Equatable {
     package var now: Int64 = 0
     /// The host's node for rendering, for guests that name none.
     package var renderNode: String?
+    /// libvirt's name of the host's architecture.
+    package var hostArchitecture = "x86_64"
+    /// The host's NUMA nodes; nil where nobody looked.
+    package var hostNodes: [UInt32]?
+    /// The nodes that numad chose for a guest that leaves the choice to it.
+    package var numaAdvice: [UInt32]?
+    /// Whether PCI devices of the host can be given away.
+    package var hasVFIO = true
     /// TLS and authentication of graphics, from the configuration.
     package var graphics = GraphicsSecurity()
 

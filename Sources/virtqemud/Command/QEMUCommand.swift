@@ -42,6 +42,7 @@ package enum QEMUCommand {
         _ domain: Domain, _ capabilities: QEMUCapabilities, _ environment: CommandEnvironment
     ) throws(VirtError) -> QEMUCommandLine {
         var builder = CommandBuilder(domain, capabilities, environment)
+        try builder.checkHost()
         try builder.addAll()
         return QEMUCommandLine(
             environment: builder.processEnvironment, binary: domain.devices.emulator ?? capabilities.emulator,

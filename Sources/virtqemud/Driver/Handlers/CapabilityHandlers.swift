@@ -94,7 +94,7 @@ enum CapabilityHandlers {
             var host = DomainCapabilityFacts.HostSupport()
             host.addFirmware(architecture, machine.name)
             host.tpmVersions = HostDescription.tpmVersions()
-            host.hasVFIO = FileSystem.exists("/dev/vfio/vfio") && !SysFile.names("/sys/kernel/iommu_groups").isEmpty
+            host.hasVFIO = HostDescription.hasVFIO
             return (host, HostDescription.map(for: architecture))
         }
         return DomainCapabilityFacts(
@@ -182,6 +182,10 @@ enum CapabilityHandlers {
         environment.defaultHugepageSize = mounts.first?.size
         environment.renderNode = FileSystem.exists("/dev/dri/renderD128") ? "/dev/dri/renderD128" : nil
         environment.now = Int64(time(nil))
+        environment.hostArchitecture = Emulators.hostArch
+        (environment.hostNodes, environment.hasVFIO) = try await BlockingPool.shared.run {
+            (HostTopology.read().cells.map { UInt32(clamping: $0.id) }, HostDescription.hasVFIO)
+        }
         domain.prepareForNative()
         domain.assignAliases()
         domain.assignNodeIndexes()

@@ -163,6 +163,11 @@ extension HostDescription {
         return .random()
     }
 
+    /// Whether devices of the host can be given to guests.
+    static var hasVFIO: Bool {
+        FileSystem.exists("/dev/vfio/vfio") && !SysFile.names("/sys/kernel/iommu_groups").isEmpty
+    }
+
     /// Versions of the TPM standard that the installed emulator has.
     static func tpmVersions() -> [String] {
         guard ChildProcess.find("swtpm") != nil, ChildProcess.find("swtpm_setup") != nil else { return [] }
