@@ -7,14 +7,33 @@ import VirtOS
 /// The guest's processor as QEMU really made it.
 extension DomainActor {
     /// Asks for all switches of the first processor: the some 400 questions that libvirt asks one after the other go out
-    /// together. The guest keeps what it was defined with when QEMU does not tell.
+    /// together, and only once for all guests whose processor comes out the same. The guest keeps what it was defined with when QEMU does not tell.
     func checkProcessor(_ plan: inout StartPlan) async throws {
-        let processor = "/machine/unattached/device[0]"
         guard let cpu = plan.domain.cpu, (cpu.mode ?? .custom) == .custom, let model = cpu.model?.name,
             let arch = plan.domain.os.arch,
-            let map = try await BlockingPool.shared.run({ HostDescription.map(for: arch) }),
-            let properties = try? await ask([QMPCommand("qom-list", ["path": .string(processor)])]).first?.array
+            let map = try await BlockingPool.shared.run({ HostDescription.map(for: arch) })
         else { return }
+        let shape = ProcessorSwitches.Shape(plan)
+        let switches: ProcessorSwitches
+        if let known = driver.processorSwitches.known(shape) {
+            switches = known
+        } else if let asked = try? await askForSwitches() {
+            switches = asked
+            driver.processorSwitches.learn(shape, asked)
+        } else {
+            return
+        }
+        let enabled = Set(switches.enabled.map { map.featureName($0) ?? $0 })
+        let missing = Set(switches.missing.map { map.featureName($0) ?? $0 })
+        let updated = try cpu.updated(enabled: enabled, missing: missing, map.model(model), map)
+        plan.domain.cpu = updated
+        live?.cpu = updated
+    }
+
+    private func askForSwitches() async throws -> ProcessorSwitches? {
+        let processor = "/machine/unattached/device[0]"
+        guard let properties = try await ask([QMPCommand("qom-list", ["path": .string(processor)])]).first?.array
+        else { return nil }
         let names = properties.compactMap { property -> String? in
             guard property["type"]?.string == "bool" else { return nil }
             return property["name"]?.string
@@ -23,15 +42,10 @@ extension DomainActor {
             QMPCommand("qom-get", ["path": .string(processor), "property": .string(name)])
         }
         let unavailable: JSONValue = ["path": .string(processor), "property": "unavailable-features"]
-        guard let answers = try? await ask(questions + [QMPCommand("qom-get", unavailable)]) else { return }
-        var enabled: Set<String> = []
-        for (name, answer) in zip(names, answers) where answer.bool == true {
-            enabled.insert(map.featureName(name) ?? name)
-        }
-        let missing = (answers.last?.array ?? []).compactMap(\.string).map { map.featureName($0) ?? $0 }
-        let updated = try cpu.updated(enabled: enabled, missing: Set(missing), map.model(model), map)
-        plan.domain.cpu = updated
-        live?.cpu = updated
+        let answers = try await ask(questions + [QMPCommand("qom-get", unavailable)])
+        return ProcessorSwitches(
+            enabled: zip(names, answers).filter { $0.1.bool == true }.map(\.0),
+            missing: (answers.last?.array ?? []).compactMap(\.string))
     }
 }
 
