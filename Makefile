@@ -37,6 +37,7 @@ test:
 	swift build --build-tests
 	swift test --skip-build
 	Tests/Integration/run.sh .build/debug $(GUEST)
+	Tests/Integration/systemd.sh .build/debug $(GUEST)
 
 ## make lint         formatting, sizes, and that generated code is current
 lint:

@@ -1,0 +1,195 @@
+"""Every daemon is restarted and killed at random moments under a guest, beneath a real systemd: nothing is lost."""
+import collections
+import glob
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import tty
+
+import libvirt
+
+import network
+from lifecycle import RESUMED, SUSPENDED, expect
+from swarm import DAEMONS, PATIENCE, Client, Failure, Swarm, read, wait_for
+
+REPEAT = int(os.environ.get("VIRTSWARM_REPEAT", "3"))
+BURST = 3000
+NIC = "<interface type='network'><source network='default'/><model type='virtio'/></interface>"
+POOL = "<pool type='dir'><name>stock</name><target><path>/var/lib/libvirt/images</path></target></pool>"
+
+
+def systemctl(*arguments):
+    result = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, timeout=PATIENCE)
+    if result.returncode:
+        raise Failure(f"systemctl {' '.join(arguments)}: {result.stdout}{result.stderr}")
+    return result.stdout.strip()
+
+
+def main_pid(daemon):
+    """The daemon's process, once it says that it is ready."""
+    def ready():
+        lines = systemctl("show", "-p", "MainPID,ActiveState", f"{daemon}.service").splitlines()
+        state = dict(line.split("=", 1) for line in lines)
+        return state["ActiveState"] == "active" and int(state["MainPID"])
+    return wait_for(f"{daemon} to be ready", ready)
+
+
+class Terminal:
+    """The guest's console as a terminal sees it: what it prints is read, or the guest would wait."""
+
+    def __init__(self, path):
+        self.file = os.open(path, os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(self.file)
+        threading.Thread(target=self.loop, daemon=True).start()
+
+    def loop(self):
+        try:
+            while os.read(self.file, 65536):
+                pass
+        except OSError:
+            pass
+
+    def write(self, line):
+        os.write(self.file, line.encode() + b"\n")
+
+
+class Bench:
+    """A guest with a network, a pool and a client, and what must stay as it is."""
+
+    def __init__(self, swarm):
+        self.swarm = swarm
+        self.bursts = 0
+        self.client = None
+
+    def start(self):
+        sockets = [os.path.basename(path) for path in glob.glob("/etc/systemd/system/virt*.socket")]
+        systemctl("start", *sockets)
+        network.start_default(self.swarm)
+        self.swarm.virsh("pool-define", "/dev/stdin", text=POOL)
+        self.swarm.virsh("pool-start", "stock")
+        self.swarm.virsh("vol-create-as", "stock", "item", "1M")
+        self.swarm.boot("steady", NIC)
+        wait_for("an address", lambda: "GUEST-IP" in self.log())
+        for daemon in DAEMONS:
+            systemctl("start", f"{daemon}.service")
+        self.client = Client()
+        self.pid = self.swarm.pid("steady")
+        xml = self.domain().XMLDesc()
+        self.terminal = Terminal(re.search(r"<source path='(/dev/pts/\d+)'/>", xml).group(1))
+        self.before = self.state()
+
+    def domain(self):
+        return self.client.connection.lookupByName("steady")
+
+    def log(self):
+        path = "/var/log/libvirt/qemu/steady-console.log"
+        return "".join(read(path + suffix) for suffix in (".2", ".1", ".0", ""))
+
+    def state(self):
+        """Definitions, networks, leases and pools, as the client sees them."""
+        connection = self.client.connection
+        lan = connection.networkLookupByName("default")
+        pools = connection.listAllStoragePools()
+        return {
+            "domains": sorted(each.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE) for each in connection.listAllDomains()),
+            "networks": sorted((each.name(), each.isActive(), each.XMLDesc()) for each in connection.listAllNetworks()),
+            "leases": sorted((lease["mac"], lease["ipaddr"]) for lease in lan.DHCPLeases()),
+            "pools": sorted((each.name(), each.isActive(), tuple(each.listVolumes())) for each in pools),
+        }
+
+    def burst(self):
+        """Has the guest write fast. The one before is over: a command's echo would cut into its lines."""
+        self.await_bursts()
+        self.bursts += 1
+        self.terminal.write(f"burst {BURST}")
+
+    def burst_counts(self):
+        return collections.Counter(int(number) for number in re.findall(r"^burst (\d+)\r*$", self.log(), re.M))
+
+    def await_bursts(self):
+        """The last number of a burst is not counted: the command that asks for it looks like it."""
+        wait_for("the burst in the log", lambda: self.burst_counts()[BURST - 1] >= self.bursts)
+
+    def check_log(self):
+        """Each number of each burst, and each tick, stands in the log just once."""
+        self.await_bursts()
+        counts = self.burst_counts()
+        wrong = [number for number in range(1, BURST) if counts[number] != self.bursts]
+        expect(not wrong, f"{len(wrong)} of {BURST} lines of {self.bursts} bursts are missing or doubled: {wrong[:10]}")
+        ticks = [int(number) for number in re.findall(r"^tick (\d+)\r*$", self.log(), re.M)]
+        expect(ticks == list(range(1, len(ticks) + 1)), f"ticks are missing: {ticks[:5]}...{ticks[-5:]}")
+
+    def check_guest(self, daemon):
+        """The guest is the same process, does what it is told, and the client hears of it."""
+        expect(self.swarm.pid("steady") == self.pid, "the guest is another process")
+        os.kill(self.pid, 0)
+        if daemon == "virtproxyd":
+            wait_for("the client to hear of the proxy's end", lambda: self.client.closed)
+            self.client = Client()
+        domain = self.domain()
+        del self.client.events[:]
+        domain.suspend()
+        self.client.wait("steady", SUSPENDED)
+        domain.resume()
+        self.client.wait("steady", RESUMED)
+        expect(not self.client.closed, "the client's connection was closed")
+        state = self.state()
+        for key, value in self.before.items():
+            expect(state[key] == value, f"the {key} changed: {value} -> {state[key]}")
+
+
+def restart(daemon):
+    systemctl("restart", f"{daemon}.service")
+
+
+def kill(daemon):
+    old = main_pid(daemon)
+    os.kill(old, signal.SIGKILL)
+    wait_for(f"another {daemon}", lambda: main_pid(daemon) != old)
+
+
+def strike(bench, daemon, action):
+    """One daemon's end, again and again, at moments of no choice, while the guest writes."""
+    for _ in range(REPEAT):
+        if daemon in ("virtlogd", "virtqemud"):
+            bench.burst()
+        time.sleep(random.uniform(0, 0.7))
+        action(daemon)
+        bench.check_guest(daemon)
+    bench.check_log()
+
+
+def attempt(name, body):
+    begin = time.monotonic()
+    try:
+        body()
+        print(f"ok   systemd.{name} ({time.monotonic() - begin:.1f} s)", flush=True)
+        return True
+    except Exception as error:
+        print(f"FAIL systemd.{name}: {error if isinstance(error, Failure) else traceback.format_exc()}", flush=True)
+        for daemon in DAEMONS:
+            tail = read(f"/run/{daemon}.stderr")[-1500:]
+            if tail:
+                print(f"--- {daemon}:\n{tail}", flush=True)
+        return False
+
+
+def main():
+    bench = Bench(Swarm(*sys.argv[1:3]))
+    results = [attempt("sockets start the daemons", bench.start)]
+    if results[0]:
+        for daemon in DAEMONS:
+            for action in (restart, kill):
+                name = f"{daemon} {action.__name__} x {REPEAT}"
+                results.append(attempt(name, lambda: strike(bench, daemon, action)))
+    print(f"{sum(results)} passed, {results.count(False)} failed", flush=True)
+    sys.exit(0 if all(results) else 1)
+
+
+main()
