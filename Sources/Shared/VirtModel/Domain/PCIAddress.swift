@@ -68,9 +68,9 @@ package struct ZPCIAddress: Hashable, Sendable, XMLMappable {
         try x.attribute("uid", &uid, .hex(4))
         try x.attribute("fid", &fid, .hex(8))
         if x.isReading, let uid, uid == 0 || uid > 0xFFFF {
+            let shown = uid == 0 ? "0000" : String(uid, radix: 16)
             throw VirtError.malformed(
-                "Invalid PCI address uid='0x\(uid == 0 ? "0000" : String(uid, radix: 16))', must be > 0x0000 and <= 0xffff",
-                .none)
+                "Invalid PCI address uid='0x\(shown)', must be > 0x0000 and <= 0xffff", .none)
         }
     }
 }
