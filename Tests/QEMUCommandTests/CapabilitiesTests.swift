@@ -80,7 +80,8 @@ import VirtModel
         let schema = QAPISchema([
             ["name": "add", "meta-type": "command", "arg-type": "1", "ret-type": "3", "features": ["json"]],
             [
-                "name": "1", "meta-type": "object", "members": [["name": "kind", "type": "2"], ["name": "list", "type": "[1]"]],
+                "name": "1", "meta-type": "object",
+                "members": [["name": "kind", "type": "2"], ["name": "list", "type": "[1]"]],
                 "variants": [["case": "file", "type": "3"]],
             ],
             ["name": "2", "meta-type": "enum", "values": ["file", "none"]],
@@ -88,10 +89,14 @@ import VirtModel
             ["name": "[1]", "meta-type": "array", "element-type": "3"],
             ["name": "str", "meta-type": "builtin"],
         ])
-        for path in ["add", "add/$json", "add/arg-type/kind/^file", "add/arg-type/+file/path", "add/arg-type/list/path"] {
+        for path in [
+            "add", "add/$json", "add/arg-type/kind/^file", "add/arg-type/+file/path", "add/arg-type/list/path",
+        ] {
             #expect(schema.contains(path), "\(path)")
         }
-        for path in ["del", "add/$yaml", "add/arg-type/kind/^dir", "add/arg-type/+dir", "add/$json/x", "add/ret-type/kind"] {
+        for path in [
+            "del", "add/$yaml", "add/arg-type/kind/^dir", "add/arg-type/+dir", "add/$json/x", "add/ret-type/kind",
+        ] {
             #expect(!schema.contains(path), "\(path)")
         }
     }
@@ -100,7 +105,8 @@ import VirtModel
         let facts = try Fixture.capabilities()
         let machine = try #require(facts.machine("q35", kvm: false))
         let text = try DomainCapabilityFacts(
-            facts, emulator: facts.emulator, architecture: "x86_64", machine: machine, kvm: false, host: .init(), map: nil
+            facts, emulator: facts.emulator, architecture: "x86_64", machine: machine, kvm: false, host: .init(),
+            map: nil
         ).document.format()
         #expect(text.contains("<vcpu max='288'/>"))
         #expect(text.contains("<mode name='host-passthrough' supported='no'/>"))
@@ -113,15 +119,15 @@ import VirtModel
     private let files = [
         "index.xml": "<cpus><arch name='x86'><include filename='f.xml'/><include filename='m.xml'/></arch></cpus>",
         "f.xml": """
-            <cpus><vendor name='AMD' string='AuthenticAMD'/><feature name='fpu'><cpuid eax_in='1' edx='1'/></feature>
-            <feature name='sse'><cpuid eax_in='1' edx='2'/></feature><feature name='lahf_lm'><alias name='lahf-lm' source='qemu'/>
-            <cpuid eax_in='0x80000001' ecx='1'/></feature><feature name='invtsc' migratable='no'/></cpus>
-            """,
+        <cpus><vendor name='AMD' string='AuthenticAMD'/><feature name='fpu'><cpuid eax_in='1' edx='1'/></feature>
+        <feature name='sse'><cpuid eax_in='1' edx='2'/></feature><feature name='lahf_lm'><alias name='lahf-lm' source='qemu'/>
+        <cpuid eax_in='0x80000001' ecx='1'/></feature><feature name='invtsc' migratable='no'/></cpus>
+        """,
         "m.xml": """
-            <cpus><model name='old'><feature name='fpu'/></model>
-            <model name='new'><model name='old'/><vendor name='AMD'/><signature family='23' model='1' stepping='0-2'/>
-            <feature name='sse'/><feature name='lahf_lm'/></model></cpus>
-            """,
+        <cpus><model name='old'><feature name='fpu'/></model>
+        <model name='new'><model name='old'/><vendor name='AMD'/><signature family='23' model='1' stepping='0-2'/>
+        <feature name='sse'/><feature name='lahf_lm'/></model></cpus>
+        """,
     ]
 
     private func map() throws -> CPUMap { try CPUMap(family: "x86") { Array((files[$0] ?? "").utf8) } }

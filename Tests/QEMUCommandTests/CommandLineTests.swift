@@ -97,7 +97,8 @@ import VirtModel
     @Test func `what QEMU can't do is an error`() throws {
         let wrong = try minimal("<sound model='ich7'/>")
         #expect(throws: VirtError.self) { try arguments(wrong) }
-        let lost = try minimal("<rng model='virtio'><backend model='random'/><address type='pci' bus='9' slot='1'/></rng>")
+        let lost = try minimal(
+            "<rng model='virtio'><backend model='random'/><address type='pci' bus='9' slot='1'/></rng>")
         #expect(throws: VirtError.self) { try arguments(lost) }
     }
 

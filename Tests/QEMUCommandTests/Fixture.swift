@@ -5,7 +5,8 @@ import Testing
 /// Files beside the tests. `UPDATE_FIXTURES=1` writes expectations anew.
 enum Fixture {
     private static let directory =
-        #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/Fixtures/"
+        #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        + "/Fixtures/"
 
     static var isUpdating: Bool { getenv("UPDATE_FIXTURES") != nil }
 

@@ -8,8 +8,8 @@ extension CPUMap {
         package var required: [String]
         package var disabled: [String]
 
-        /// libvirt weighs a feature that is switched off the more, the more there are; of a list of them it looks at the
-        /// first half only.
+        /// libvirt weighs a feature that is switched off the more, the more there are; of a list of them it looks at
+        /// the first half only.
         fileprivate var weighed: Int { (disabled.count + 1) / 2 }
         fileprivate var penalty: Int { weighed * (weighed + 3) / 2 }
         fileprivate var cost: Int { required.count + disabled.count - weighed + penalty }

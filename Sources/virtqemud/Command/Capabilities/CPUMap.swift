@@ -97,7 +97,9 @@ package struct CPUMap: Sendable {
         feature.isMigratable = node.attribute("migratable") != "no"
         feature.aliases = node.children("alias").compactMap { $0.attribute("name") }
         for child in node.children {
-            let masks = [child.attribute("eax"), child.attribute("ebx"), child.attribute("ecx"), child.attribute("edx")]
+            let masks = [
+                child.attribute("eax"), child.attribute("ebx"), child.attribute("ecx"), child.attribute("edx"),
+            ]
             let values = masks.map(number)
             switch child.name {
             case "cpuid":

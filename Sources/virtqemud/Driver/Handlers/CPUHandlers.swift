@@ -67,7 +67,8 @@ enum CPUHandlers {
             let map = try await hypervisorMap(facts, "computing baseline hypervisor CPU")
             let accelerator = facts.accelerator(kvm: isKVM)
             let migratable = arguments.flags & onlyMigratable != 0
-            let limit = isKVM ? accelerator.hostCPU.map { map.features(of: $0, onlyMigratable: migratable).features } : nil
+            let limit =
+                isKVM ? accelerator.hostCPU.map { map.features(of: $0, onlyMigratable: migratable).features } : nil
             var cpu = try map.baseline(
                 documents.map(\.cpu), offered: accelerator.cpus, limit: limit,
                 onlyMigratable: migratable && accelerator.hostCPU?.knowsMigratability != true)

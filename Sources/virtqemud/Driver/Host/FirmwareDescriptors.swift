@@ -66,9 +66,13 @@ extension DomainCapabilityFacts.HostSupport {
         let fitting = FirmwareDescriptor.all().filter { $0.fits(architecture, machine) }
         if fitting.contains(where: \.isBIOS) { firmware.append("bios") }
         if fitting.contains(where: \.isUEFI) { firmware.append("efi") }
-        let standard = ["OVMF/OVMF_CODE.fd", "OVMF/OVMF_CODE.secboot.fd", "AAVMF/AAVMF_CODE.fd", "AAVMF/AAVMF32_CODE.fd"]
+        let standard = [
+            "OVMF/OVMF_CODE.fd", "OVMF/OVMF_CODE.secboot.fd", "AAVMF/AAVMF_CODE.fd", "AAVMF/AAVMF32_CODE.fd",
+        ]
         let paths = fitting.isEmpty ? standard.map { "/usr/share/" + $0 } : fitting.map(\.executable)
         for path in paths where FileSystem.exists(path) && !loaders.contains(path) { loaders.append(path) }
-        hasSecureFirmware = fitting.contains { $0.features.contains("requires-smm") || $0.features.contains("secure-boot") }
+        hasSecureFirmware = fitting.contains {
+            $0.features.contains("requires-smm") || $0.features.contains("secure-boot")
+        }
     }
 }

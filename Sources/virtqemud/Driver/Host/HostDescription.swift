@@ -26,7 +26,9 @@ struct HostDescription: Sendable {
             return nil
         }
         if let known = maps.withLock({ $0[family] }) { return known }
-        guard let map = try? CPUMap(family: family, read: { try FileSystem.read("\(mapDirectory)/\($0)") }) else { return nil }
+        guard let map = try? CPUMap(family: family, read: { try FileSystem.read("\(mapDirectory)/\($0)") }) else {
+            return nil
+        }
         maps.withLock { $0[family] = map }
         return map
     }

@@ -42,7 +42,9 @@ struct HostProcessor: Sendable {
     private static func identity(_ map: CPUMap) -> CPUIdentity {
         var identity = CPUIdentity()
         let first = cpuid(0)
-        let name = [first[1], first[3], first[2]].flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }
+        let name = [first[1], first[3], first[2]].flatMap { word in
+            (0..<4).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
+        }
         identity.vendor = map.vendors[String(decoding: name, as: UTF8.self)]
         let signature = cpuid(1)[0]
         let family = (signature >> 8) & 0xF

@@ -14,7 +14,8 @@ enum HostStatistics {
             let tick = UInt64(1_000_000_000) / UInt64(max(sysconf(Int32(_SC_CLK_TCK)), 1))
             let nanoseconds = { (value: UInt64) in value.multipliedReportingOverflow(by: tick).partialValue }
             return [
-                ("kernel", nanoseconds(values[2] &+ values[5] &+ values[6])), ("user", nanoseconds(values[0] &+ values[1])),
+                ("kernel", nanoseconds(values[2] &+ values[5] &+ values[6])),
+                ("user", nanoseconds(values[0] &+ values[1])),
                 ("idle", nanoseconds(values[3])), ("iowait", nanoseconds(values[4])),
             ]
         }
@@ -26,7 +27,8 @@ enum HostStatistics {
         let path = cell < 0 ? "/proc/meminfo" : "/sys/devices/system/node/node\(cell)/meminfo"
         guard let text = SysFile.text(path) else {
             throw VirtError(
-                .invalidArg, .none, "cellNum in virHostMemGetStatsLinux must be less than or equal to "
+                .invalidArg, .none,
+                "cellNum in virHostMemGetStatsLinux must be less than or equal to "
                     + "\(SysFile.list("/sys/devices/system/node/online").max() ?? 0)")
         }
         let fields = [("total", "MemTotal"), ("free", "MemFree"), ("buffers", "Buffers"), ("cached", "Cached")]
@@ -35,7 +37,9 @@ enum HostStatistics {
 
     /// The kernel's merging of equal pages.
     static func sharedMemory() -> [TypedParameter] {
-        let wide = ["shm_pages_shared", "shm_pages_sharing", "shm_pages_unshared", "shm_pages_volatile", "shm_full_scans"]
+        let wide = [
+            "shm_pages_shared", "shm_pages_sharing", "shm_pages_unshared", "shm_pages_volatile", "shm_full_scans",
+        ]
         let files = [
             ("shm_pages_to_scan", "pages_to_scan"), ("shm_sleep_millisecs", "sleep_millisecs"),
             ("shm_pages_shared", "pages_shared"), ("shm_pages_sharing", "pages_sharing"),

@@ -66,7 +66,8 @@ struct HostTopology: Sendable, Equatable {
     var shape: (sockets: Int, dies: Int, cores: Int, threads: Int) {
         let perCell = cells.map { cell in Set(cell.processors.map(\.socket)).count }
         let sockets = max(perCell.max() ?? 1, 1)
-        let dies = max(Dictionary(grouping: processors, by: \.socket).values.map { Set($0.map(\.die)).count }.max() ?? 1, 1)
+        let dies = max(
+            Dictionary(grouping: processors, by: \.socket).values.map { Set($0.map(\.die)).count }.max() ?? 1, 1)
         let cores =
             Dictionary(grouping: processors) { [$0.socket, $0.die] }.values
             .map { group in Set(group.map { $0.core }).count }.max() ?? 1

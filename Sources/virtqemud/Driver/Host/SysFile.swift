@@ -19,7 +19,9 @@ enum SysFile {
     static func list(parsing text: String) -> [Int] {
         text.split(separator: ",").flatMap { part -> [Int] in
             let ends = part.split(separator: "-").compactMap { Int($0) }
-            guard let first = ends.first, let last = ends.last, first >= 0, first <= last, last < 1 << 20 else { return [] }
+            guard let first = ends.first, let last = ends.last, first >= 0, first <= last, last < 1 << 20 else {
+                return []
+            }
             return Array(first...last)
         }
     }
