@@ -2,7 +2,8 @@
 # run.sh BUILD: the daemons of BUILD and, when it is installed, C libvirtd, each in namespaces of its own, measured in
 # turns by the project's own load generator; prints a table of ratios beside the goals.
 # BENCH_WITHOUT_C=1: ours only.
-# BENCH_SECONDS (2): how long each load lasts. BENCH_DOMAINS (1000): definitions. BENCH_ROUNDS (2): turns; medians count.
+# BENCH_SECONDS (2): how long each load lasts. BENCH_DOMAINS (1000): definitions.
+# BENCH_ROUNDS (2): turns; medians count.
 set -euo pipefail
 build=$(cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
@@ -38,7 +39,10 @@ daemon_of() { if [ "$1" = c ]; then echo libvirtd; else echo virtqemud; fi; }
 
 # The value of a key in a line of key=value.
 value() { sed -n "s/.*\b$1=\([^ ]*\).*/\1/p"; }
-median() { sort -n | awk '{ v[NR] = $1 } END { if (NR) print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+median() {
+    sort -n | awk '{ v[NR] = $1 }
+        END { if (NR) print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
+}
 
 # Runs a command in a side's namespaces.
 at() {

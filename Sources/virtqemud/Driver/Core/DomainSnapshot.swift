@@ -101,7 +101,9 @@ final class DomainSnapshot: Sendable {
     func inactiveStatistics(
         _ groups: UInt32, _ sizes: [FileSizes?], _ make: () -> [TypedParameter]
     ) -> [TypedParameter] {
-        if let known = cache.withLock({ $0.inactive }), known.groups == groups, known.sizes == sizes { return known.list }
+        if let known = cache.withLock({ $0.inactive }), known.groups == groups, known.sizes == sizes {
+            return known.list
+        }
         let list = make()
         cache.withLock { $0.inactive = (groups, sizes, list) }
         return list
