@@ -92,7 +92,11 @@ VIRTSWARM_BUILD=$(cd "$1" && pwd)
 VIRTSWARM_GUEST=$(cd "$2" && pwd)
 [ "$(id -u)" = 0 ] || { echo "the systemd tests need root: namespaces and control groups"; exit 1; }
 [ -x $manager ] || skip "no $manager"
-export VIRTSWARM_PRIVATE="/run /tmp /var/lib/libvirt /var/log/libvirt /var/cache/libvirt /etc/libvirt /etc/systemd/system"
+export VIRTSWARM_PRIVATE="/run /var/lib/libvirt /var/log/libvirt /var/cache/libvirt /etc/libvirt /etc/systemd/system"
+case $here:$VIRTSWARM_BUILD:$VIRTSWARM_GUEST in
+    /tmp/* | *:/tmp/*) ;;
+    *) VIRTSWARM_PRIVATE="$VIRTSWARM_PRIVATE /tmp" ;;
+esac
 mkdir -p $VIRTSWARM_PRIVATE
 VIRTSWARM_STAGE=outer
 exec unshare --mount --propagation private "$self"

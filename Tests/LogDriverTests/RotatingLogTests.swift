@@ -17,7 +17,9 @@ final class Scratch {
 
     deinit { try? FileSystem.removeTree(path) }
 
-    func text(_ name: String) throws -> String { String(decoding: try FileSystem.read("\(path)/\(name)"), as: UTF8.self) }
+    func text(_ name: String) throws -> String {
+        String(decoding: try FileSystem.read("\(path)/\(name)"), as: UTF8.self)
+    }
     func exists(_ name: String) -> Bool { FileSystem.exists("\(path)/\(name)") }
 }
 
@@ -42,7 +44,9 @@ final class Scratch {
         let scratch = try Scratch()
         let log = try RotatingLog(path: "\(scratch.path)/g.log", policy: RotationPolicy(size: 100, backups: 2))
         try log.append(Array(lines(1...60).utf8))
-        let (newest, first, second) = (try scratch.text("g.log"), try scratch.text("g.log.0"), try scratch.text("g.log.1"))
+        let (newest, first, second) = (
+            try scratch.text("g.log"), try scratch.text("g.log.0"), try scratch.text("g.log.1")
+        )
         #expect(!scratch.exists("g.log.2"))
         #expect(lines(1...60).hasSuffix(second + first + newest))
         for text in [newest, first, second] {

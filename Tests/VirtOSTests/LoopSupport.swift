@@ -12,7 +12,9 @@ extension EventLoop {
     }
 
     /// Runs `body` on the loop and waits until it calls what it is given.
-    func waitFor<T: Sendable>(_ body: @escaping @Sendable (@escaping @Sendable (T) -> Void) throws -> Void) async throws
+    func waitFor<T: Sendable>(
+        _ body: @escaping @Sendable (@escaping @Sendable (T) -> Void) throws -> Void
+    ) async throws
         -> T
     {
         try await withCheckedThrowingContinuation { continuation in

@@ -111,8 +111,10 @@ private final class ProxiedSwarm {
         _ = try await client.call(
             RemoteProgram.ConnectDomainEventCallbackRegisterAny.self,
             RemoteConnectDomainEventCallbackRegisterAnyArgs(eventID: 1, dom: nil))
-        let stuck = Task { try await client.call(
-            RemoteProgram.ConnectGetMaxVcpus.self, RemoteConnectGetMaxVcpusArgs(type: "never")) }
+        let stuck = Task {
+            try await client.call(
+                RemoteProgram.ConnectGetMaxVcpus.self, RemoteConnectGetMaxVcpusArgs(type: "never"))
+        }
         while swarm.qemu.core.counts.running == 0 { await Task.yield() }
         try await swarm.restartQemu()
         let error = await #expect(throws: VirtError.self) { _ = try await stuck.value }

@@ -62,7 +62,9 @@ import VirtWire
         let header = MessageHeader(
             program: RemoteProgram.number, version: 1, procedure: 1, type: .call, serial: 3)
         #expect(try RawPeer.call(socket, header) == "Unable to decode message payload")
-        #expect(try RawPeer.call(socket, header, payload: [0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]) == "Unable to decode message payload")
+        #expect(
+            try RawPeer.call(socket, header, payload: [0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff])
+                == "Unable to decode message payload")
     }
 
     @Test func `a read-only connection may not change anything`() async throws {

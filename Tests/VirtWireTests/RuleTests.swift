@@ -52,7 +52,9 @@ struct RuleTests {
     @Test func savingIsNeededWhereTheConfigurationChanges() {
         typealias Call = RemoteProgram.DomainAttachDeviceFlags
         let domain = RemoteNonnullDomain(name: "a", uuid: .zero, id: 1)
-        for (flags, needed) in [(0, ["write", "save"]), (1, ["write"]), (2, ["write", "save"]), (3, ["write", "save"])]
+        for (flags, needed) in [
+            (0, ["write", "save"]), (1, ["write"]), (2, ["write", "save"]), (3, ["write", "save"]),
+        ]
             as [(UInt32, [String])]
         {
             let word = Call.flags(of: RemoteDomainAttachDeviceFlagsArgs(dom: domain, xml: "", flags: flags))

@@ -40,16 +40,17 @@ struct XDRTests {
         #expect(try reader.string(max: 100) == text)
     }
 
-    @Test(arguments: [
-        [0, 0, 0, 2, 0xC3, 0x28, 0, 0],  // no UTF-8
-        [0, 0, 0, 3, 0xED, 0xA0, 0x80, 0],  // half of a surrogate pair
-        [0, 0, 0, 3, 0x61, 0, 0x62, 0],  // NUL inside
-        [0, 0, 0, 1, 0x61, 0, 0],  // padding cut off
-        [0, 0, 0, 9, 0x61, 0x61, 0x61, 0x61, 0x61, 0x61, 0x61, 0x61, 0x61, 0, 0, 0],  // too long
-        [0xFF, 0xFF, 0xFF, 0xFF],
-        [0xFF, 0xFF, 0xFF, 0xFD, 0, 0, 0, 0],
-        [],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0, 0, 0, 2, 0xC3, 0x28, 0, 0],  // no UTF-8
+            [0, 0, 0, 3, 0xED, 0xA0, 0x80, 0],  // half of a surrogate pair
+            [0, 0, 0, 3, 0x61, 0, 0x62, 0],  // NUL inside
+            [0, 0, 0, 1, 0x61, 0, 0],  // padding cut off
+            [0, 0, 0, 9, 0x61, 0x61, 0x61, 0x61, 0x61, 0x61, 0x61, 0x61, 0x61, 0, 0, 0],  // too long
+            [0xFF, 0xFF, 0xFF, 0xFF],
+            [0xFF, 0xFF, 0xFF, 0xFD, 0, 0, 0, 0],
+            [],
+        ] as [[UInt8]])
     func wrongTextIsRefused(_ bytes: [UInt8]) {
         var reader = XDRReader(bytes)
         #expect(throws: XDRReader.failure) { try reader.string(max: 8) }

@@ -100,7 +100,8 @@ struct ElementMapperTests {
                 "Invalid value for attribute 'slot' in element 'disk': '0x100'. Expected non-negative integer value")
         ) { try read("<disk slot='0x100'/>") }
         #expect(throws: VirtError(.configUnsupported, .domain, "unknown bus 'pci'")) { try read("<disk bus='pci'/>") }
-        #expect(throws: VirtError(.xmlError, .xml, "Invalid value for attribute 'packed' in element 'driver': 'yes'.")) {
+        #expect(throws: VirtError(.xmlError, .xml, "Invalid value for attribute 'packed' in element 'driver': 'yes'."))
+        {
             try read("<disk><driver packed='yes'/></disk>")
         }
     }

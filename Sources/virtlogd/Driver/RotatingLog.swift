@@ -154,7 +154,8 @@ final class ScratchPipe {
     func peek(_ source: Int32, _ count: Int) throws(VirtError) -> [UInt8] {
         let copied = clinux_tee(source, pipe.writing.rawValue, count)
         guard copied > 0 else {
-            throw .system(copied == 0 ? EAGAIN : Int32(truncatingIfNeeded: -copied), .none, "Unable to look into a pipe")
+            throw .system(
+                copied == 0 ? EAGAIN : Int32(truncatingIfNeeded: -copied), .none, "Unable to look into a pipe")
         }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)
