@@ -26,13 +26,6 @@ struct PCITopology {
     let hasManyRoots: Bool
     let hasPCIeToPCIBridge: Bool
 
-    init(buses: [Bus], mayGrow: Bool, hasManyRoots: Bool, hasPCIeToPCIBridge: Bool) {
-        self.buses = buses
-        self.mayGrow = mayGrow
-        self.hasManyRoots = hasManyRoots
-        self.hasPCIeToPCIBridge = hasPCIeToPCIBridge
-    }
-
     func isTaken(bus: Int = 0, slot: UInt32) -> Bool {
         guard buses.indices.contains(bus), slot < 32 else { return false }
         return buses[bus].functions[Int(slot)] != 0
