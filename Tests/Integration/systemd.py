@@ -121,7 +121,9 @@ class Bench:
         self.await_bursts()
         counts = self.burst_counts()
         wrong = [number for number in range(1, BURST) if counts[number] != self.bursts]
-        expect(not wrong, f"{len(wrong)} of {BURST} lines of {self.bursts} bursts are missing or doubled: {wrong[:10]}")
+        odd = [line for line in self.log().splitlines() if not re.fullmatch(r"(burst|tick) \d+\r*|GUEST-.*|\s*", line)]
+        expect(not wrong, f"{len(wrong)} of {BURST} lines of {self.bursts} bursts are missing or doubled: {wrong[:10]}; "
+               f"lines that nobody wrote: {odd[:10]}")
         ticks = [int(number) for number in re.findall(r"^tick (\d+)\r*$", self.log(), re.M)]
         expect(ticks == list(range(1, len(ticks) + 1)), f"ticks are missing: {ticks[:5]}...{ticks[-5:]}")
 
