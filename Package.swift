@@ -57,7 +57,9 @@ let base: [Target.Dependency] = ["VirtDaemon", "VirtRPC", "VirtOS", "VirtWire", 
 let drivers: [Target] = [
     room("QEMUMonitor", "virtqemud/QMP", ["VirtOS", "VirtCore"]),
     room("QEMUCommand", "virtqemud/Command", ["QEMUMonitor", "VirtModel", "VirtXML", "VirtCore"]),
-    room("QEMUDriver", "virtqemud/Driver", base + ["QEMUCommand", "QEMUMonitor", "VirtModel", "VirtXML", "CLinux", "CGcrypt"]),
+    room(
+        "QEMUDriver", "virtqemud/Driver",
+        base + ["QEMUCommand", "QEMUMonitor", "VirtModel", "VirtXML", "CLinux", "CGcrypt"]),
     room("NetworkLeases", "virtnetworkd/Leases", []),
     room(
         "NetworkDriver", "virtnetworkd/Driver",
@@ -90,7 +92,8 @@ let allTests: [Target] = [
     tests("VirtRPCTests", ["VirtRPC", "VirtWire", "VirtOS", "VirtCore"]),
     tests("VirtDaemonTests", ["VirtDaemon", "VirtRPC", "VirtWire", "VirtOS", "VirtCore"]),
     tests("QEMUMonitorTests", ["QEMUMonitor", "VirtOS", "VirtCore"]),
-    tests("QEMUCommandTests", ["QEMUCommand", "QEMUMonitor", "VirtModel", "VirtXML", "VirtCore"], exclude: ["Fixtures"]),
+    tests(
+        "QEMUCommandTests", ["QEMUCommand", "QEMUMonitor", "VirtModel", "VirtXML", "VirtCore"], exclude: ["Fixtures"]),
     tests("QEMUDriverTests", ["QEMUDriver", "QEMUCommand", "QEMUMonitor", "VirtModel"] + base),
     tests("NetworkDriverTests", ["NetworkDriver", "NetworkLeases", "VirtModel", "VirtXML"] + base),
     tests("StorageDriverTests", ["StorageDriver", "VirtModel"] + base),

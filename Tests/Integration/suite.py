@@ -3,6 +3,7 @@ import sys
 import time
 import traceback
 
+import devices
 import hostile
 import lifecycle
 import network
@@ -14,7 +15,7 @@ from swarm import Failure, Swarm, read, DAEMONS
 def main():
     build, guest, only = sys.argv[1:4]
     tests = [(f"{module.__name__}.{name}", function)
-             for module in (lifecycle, network, storage, hostile, restart)
+             for module in (lifecycle, devices, network, storage, hostile, restart)
              for name, function in vars(module).items() if name.startswith("test_")]
     swarm = Swarm(build, guest)
     swarm.start()

@@ -70,7 +70,9 @@ final class FakeQEMU: Sendable {
     /// Sends an event.
     func event(_ name: String, _ data: String = "{}") {
         guard let socket = connection.withLock({ $0 }) else { return }
-        write(socket, #"{"timestamp":{"seconds":1,"microseconds":2},"event":"# + "\"\(name)\"" + #","data":"# + data + "}")
+        write(
+            socket, #"{"timestamp":{"seconds":1,"microseconds":2},"event":"# + "\"\(name)\"" + #","data":"# + data + "}"
+        )
     }
 
     /// Ends the process and its connection, as a guest's end does.

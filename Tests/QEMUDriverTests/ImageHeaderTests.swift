@@ -35,7 +35,9 @@ struct ImageHeaderTests {
         #expect(ImageHeader.parse(qcow2(backing: "/b", format: nil)).backingFormat == nil)
     }
 
-    @Test("Anything else is a raw image", arguments: [[], [0x51, 0x46, 0x49, 0xFB], Array(repeating: 0xFF, count: 200)] as [[UInt8]])
+    @Test(
+        "Anything else is a raw image",
+        arguments: [[], [0x51, 0x46, 0x49, 0xFB], Array(repeating: 0xFF, count: 200)] as [[UInt8]])
     func raw(bytes: [UInt8]) {
         #expect(ImageHeader.parse(bytes) == ImageHeader())
     }

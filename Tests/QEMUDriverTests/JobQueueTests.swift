@@ -37,7 +37,9 @@ struct JobQueueTests {
         #expect(first && !second)
         let error = jobs.timeoutError
         #expect(error.code == .operationTimeout)
-        #expect(error.message.hasPrefix("Timed out during operation: cannot acquire state change lock (held by monitor=virDomainCreate)"))
+        #expect(
+            error.message.hasPrefix(
+                "Timed out during operation: cannot acquire state change lock (held by monitor=virDomainCreate)"))
         #expect(error.message.contains("client=7"))
         jobs.end()
         let third = jobs.tryBegin(.modify, "virDomainSetMemory", client: nil)

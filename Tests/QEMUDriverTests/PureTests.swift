@@ -5,10 +5,12 @@ import VirtCore
 
 @Suite("Facts and numbers")
 struct PureTests {
-    @Test("Every state is found again by the words of a status file", arguments: [
-        DomainState.running(.booted), .running(.postcopyFailed), .paused(.startingUp), .paused(.ioError),
-        .shutdown(.unknown), .shutoff(.daemon), .crashed(.panicked), .suspended,
-    ])
+    @Test(
+        "Every state is found again by the words of a status file",
+        arguments: [
+            DomainState.running(.booted), .running(.postcopyFailed), .paused(.startingUp), .paused(.ioError),
+            .shutdown(.unknown), .shutoff(.daemon), .crashed(.panicked), .suspended,
+        ])
     func states(state: DomainState) {
         #expect(DomainState(name: state.name, reason: state.reasonName) == state)
     }
@@ -21,7 +23,8 @@ struct PureTests {
 
     @Test("A process's line with a name full of parentheses and blanks is read")
     func processLine() throws {
-        let line = "42 (qemu) (x y) S 1 42 42 0 -1 4194560 100 0 3 0 250 50 0 0 20 0 7 0 123456 2000000 58000 "
+        let line =
+            "42 (qemu) (x y) S 1 42 42 0 -1 4194560 100 0 3 0 250 50 0 0 20 0 7 0 123456 2000000 58000 "
             + "18446744073709551615 1 1 0 0 0 0 268444224 4096 16963 0 0 0 17 1 0 0 0 0 0"
         let statistics = try #require(ProcessStatistics.parse(line, ticks: 100, page: 4096))
         #expect(statistics.user == 2_500_000_000)
@@ -51,16 +54,19 @@ struct PureTests {
         #expect(InterfaceStatistics.parse(text, "vnet") == nil)
     }
 
-    @Test("Owners are read as C libvirt writes them", arguments: [
-        ("+0:+0", 0, 0), ("+64055:+107", 64055, 107),
-    ])
+    @Test(
+        "Owners are read as C libvirt writes them",
+        arguments: [
+            ("+0:+0", 0, 0), ("+64055:+107", 64055, 107),
+        ])
     func owners(text: String, uid: UInt32, gid: UInt32) throws {
         let owner = try #require(FileOwner.parse(text))
         #expect(owner.uid == uid)
         #expect(owner.gid == gid)
     }
 
-    @Test("Owners that make no sense are refused", arguments: ["", "0:0", "+1", "+1:+2:+3", "+-1:+0", "+99999999999:+0"])
+    @Test(
+        "Owners that make no sense are refused", arguments: ["", "0:0", "+1", "+1:+2:+3", "+-1:+0", "+99999999999:+0"])
     func badOwners(text: String) {
         #expect(FileOwner.parse(text) == nil)
     }
@@ -86,7 +92,9 @@ struct PureTests {
     @Test("A guest's directories have its number and the safe part of its name")
     func shortNames() {
         #expect(DriverPaths.shortName("b1", id: 7) == "domain-7-b1")
-        #expect(DriverPaths.shortName(String(repeating: "x", count: 40), id: 1) == "domain-1-" + String(repeating: "x", count: 20))
+        #expect(
+            DriverPaths.shortName(String(repeating: "x", count: 40), id: 1) == "domain-1-"
+                + String(repeating: "x", count: 20))
     }
 
     @Test("Flags that a call does not know are named with the call")

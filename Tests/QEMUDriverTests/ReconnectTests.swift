@@ -124,7 +124,9 @@ struct ReconnectTests {
         world.qemu.end()
     }
 
-    @Test("A guest that powers off is ended, cleaned up after, and forgotten when it is transient", .timeLimit(.minutes(1)))
+    @Test(
+        "A guest that powers off is ended, cleaned up after, and forgotten when it is transient",
+        .timeLimit(.minutes(1)))
     func powerOff() async throws {
         let world = try await World()
         defer { world.remove() }

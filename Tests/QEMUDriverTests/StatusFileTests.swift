@@ -57,9 +57,12 @@ struct StatusFileTests {
         }
     }
 
-    @Test("A file without a process or with an unknown state is refused", arguments: [
-        ("pid='170'", "pid='x'"), ("pid='170'", "pid='-4'"), ("state='running'", "state='flying'"), (" id='1'>", ">"),
-    ])
+    @Test(
+        "A file without a process or with an unknown state is refused",
+        arguments: [
+            ("pid='170'", "pid='x'"), ("pid='170'", "pid='-4'"), ("state='running'", "state='flying'"),
+            (" id='1'>", ">"),
+        ])
     func wrong(text: String, replacement: String) throws {
         let file = String(decoding: try Self.fixture(), as: UTF8.self)
         let changed = file.split(separator: text, maxSplits: 1).joined(separator: replacement)

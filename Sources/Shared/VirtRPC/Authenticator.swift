@@ -66,9 +66,15 @@ enum Authenticator {
         sd_bus_message_open_container(call, CChar(UInt8(ascii: "r")), "sa{sv}")
         appendString(call, "unix-process")
         sd_bus_message_open_container(call, CChar(UInt8(ascii: "a")), "{sv}")
-        appendEntry(call, "pid", "u") { var value = pid; sd_bus_message_append_basic(call, $0, &value) }
-        appendEntry(call, "start-time", "t") { var value = start; sd_bus_message_append_basic(call, $0, &value) }
-        appendEntry(call, "uid", "i") { var value = uid; sd_bus_message_append_basic(call, $0, &value) }
+        appendEntry(call, "pid", "u") {
+            var value = pid; sd_bus_message_append_basic(call, $0, &value)
+        }
+        appendEntry(call, "start-time", "t") {
+            var value = start; sd_bus_message_append_basic(call, $0, &value)
+        }
+        appendEntry(call, "uid", "i") {
+            var value = uid; sd_bus_message_append_basic(call, $0, &value)
+        }
         sd_bus_message_close_container(call)
         sd_bus_message_close_container(call)
         appendString(call, action)

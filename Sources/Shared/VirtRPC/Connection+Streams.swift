@@ -92,7 +92,8 @@ extension Connection {
     func open(_ body: HandlerTable.StreamBody, _ header: MessageHeader) {
         let serial = header.serial
         guard streams[serial] == nil else { return close(.failed(.rpc("stream \(serial) is open already"))) }
-        let sendsEnd = server.table(program: header.program, version: header.version)?
+        let sendsEnd =
+            server.table(program: header.program, version: header.version)?
             .descriptor(header.procedure)?.stream == .read
         streams[serial] = OpenStream(
             header: header, machine: StreamMachine(isSparse: body.isSparse, sendsEnd: sendsEnd))

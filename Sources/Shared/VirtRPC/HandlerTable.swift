@@ -44,22 +44,26 @@ package struct HandlerTable: Sendable {
     package mutating func on<P: Procedure>(
         _ procedure: P.Type, _ body: @escaping @Sendable (P.Arguments, Caller) throws -> P.Reply
     ) {
-        install(P.descriptor, .inline { payload, caller, writer in
-            try body(P.arguments(payload, caller), caller).encode(into: &writer)
-        })
+        install(
+            P.descriptor,
+            .inline { payload, caller, writer in
+                try body(P.arguments(payload, caller), caller).encode(into: &writer)
+            })
     }
 
     /// A handler that waits for something: a child task of the connection.
     package mutating func onAsync<P: Procedure>(
         _ procedure: P.Type, _ body: @escaping @Sendable (P.Arguments, Caller) async throws -> P.Reply
     ) {
-        install(P.descriptor, .deferred { payload, caller in
-            let arguments = try P.arguments(payload, caller)
-            return {
-                let reply = try await body(arguments, caller)
-                return Answer(encode: { reply.encode(into: &$0) })
-            }
-        })
+        install(
+            P.descriptor,
+            .deferred { payload, caller in
+                let arguments = try P.arguments(payload, caller)
+                return {
+                    let reply = try await body(arguments, caller)
+                    return Answer(encode: { reply.encode(into: &$0) })
+                }
+            })
     }
 
     /// A handler whose reply carries descriptors.
@@ -67,28 +71,32 @@ package struct HandlerTable: Sendable {
         _ procedure: P.Type,
         _ body: @escaping @Sendable (P.Arguments, Caller) async throws -> (P.Reply, [DescriptorBox])
     ) {
-        install(P.descriptor, .deferred { payload, caller in
-            let arguments = try P.arguments(payload, caller)
-            return {
-                let (reply, descriptors) = try await body(arguments, caller)
-                return Answer(encode: { reply.encode(into: &$0) }, descriptors: descriptors)
-            }
-        })
+        install(
+            P.descriptor,
+            .deferred { payload, caller in
+                let arguments = try P.arguments(payload, caller)
+                return {
+                    let (reply, descriptors) = try await body(arguments, caller)
+                    return Answer(encode: { reply.encode(into: &$0) }, descriptors: descriptors)
+                }
+            })
     }
 
     /// A handler that opens a stream; see `StreamStart`.
     package mutating func onStream<P: Procedure>(
         _ procedure: P.Type, _ body: @escaping @Sendable (P.Arguments, Caller) async throws -> StreamStart<P.Reply>
     ) {
-        install(P.descriptor, .deferred { payload, caller in
-            let arguments = try P.arguments(payload, caller)
-            return {
-                let start = try await body(arguments, caller)
-                return Answer(
-                    encode: { start.reply.encode(into: &$0) },
-                    stream: StreamBody(isSparse: start.isSparse, run: start.run))
-            }
-        })
+        install(
+            P.descriptor,
+            .deferred { payload, caller in
+                let arguments = try P.arguments(payload, caller)
+                return {
+                    let start = try await body(arguments, caller)
+                    return Answer(
+                        encode: { start.reply.encode(into: &$0) },
+                        stream: StreamBody(isSparse: start.isSparse, run: start.run))
+                }
+            })
     }
 
     /// The rules of a procedure, or nil when the program has none of that number.

@@ -173,7 +173,8 @@ package actor RPCClient {
     // MARK: Events and the end
 
     /// Calls `body` on the loop for each event of this type; an event that does not decode is dropped.
-    package nonisolated func onEvent<E: EventMessage>(_ event: E.Type, _ body: @escaping @Sendable (E.Message) -> Void) {
+    package nonisolated func onEvent<E: EventMessage>(_ event: E.Type, _ body: @escaping @Sendable (E.Message) -> Void)
+    {
         let key = EventKey(program: E.descriptor.program, procedure: E.descriptor.number)
         let decode: EventBody = { payload in
             do {

@@ -88,9 +88,11 @@ extension Domain {
             if parts.count > 2, parts[1] == "peripheral" { return parts[2] }
             return name.hasPrefix("drive-") ? name.dropFirst(6) : name[...]
         }
-        guard let index = devices.disks.firstIndex(where: { disk in
-            disk.info.alias.map { names.contains($0[...]) } ?? false
-        }) else { return nil }
+        guard
+            let index = devices.disks.firstIndex(where: { disk in
+                disk.info.alias.map { names.contains($0[...]) } ?? false
+            })
+        else { return nil }
         devices.disks[index].target.tray = open ? .open : nil
         return devices.disks[index].info.alias
     }

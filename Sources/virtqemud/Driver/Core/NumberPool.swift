@@ -23,8 +23,10 @@ final class NumberPool: Sendable {
             return nil
         }
         guard let found else {
-            throw VirtError(.internalError, .qemu, "Unable to find an unused port in range '\(name)'"
-                + " (\(range.lowerBound)-\(range.upperBound))")
+            throw VirtError(
+                .internalError, .qemu,
+                "Unable to find an unused port in range '\(name)'"
+                    + " (\(range.lowerBound)-\(range.upperBound))")
         }
         return found
     }

@@ -49,7 +49,8 @@ extension QEMUDriver {
     static func makeCapabilities(
         _ paths: DriverPaths, _ configuration: DriverConfiguration, _ loops: EventLoopGroup
     ) -> QEMUCapabilitiesCache {
-        let user = paths.isSession
+        let user =
+            paths.isSession
             ? nil : ChildProcess.User(uid: configuration.uid, gid: configuration.gid, groups: configuration.groups)
         return QEMUCapabilitiesCache(directory: paths.cache, user: user, loop: loops.next())
     }
@@ -116,7 +117,8 @@ final class CompletionContexts: Sendable {
     /// libvirt's name of a processor type: the models' list knows it.
     private static func model(_ type: String, _ accelerator: QEMUCapabilities.Accelerator) -> String {
         if let known = accelerator.cpus.first(where: { $0.typeName == type }) { return known.name }
-        for suffix in ["-x86_64-cpu", "-i386-cpu", "-arm-cpu", "-s390x-cpu", "-riscv64-cpu"] where type.hasSuffix(suffix) {
+        for suffix in ["-x86_64-cpu", "-i386-cpu", "-arm-cpu", "-s390x-cpu", "-riscv64-cpu"]
+        where type.hasSuffix(suffix) {
             return String(type.dropLast(suffix.count))
         }
         return type
@@ -133,7 +135,8 @@ enum SchemaValidation {
         let output = try await ChildProcess.run(
             "xmllint", ["--noout", "--nonet", "--relaxng", path, "-"], input: Array(xml.utf8), timeout: .seconds(20))
         guard !output.status.isSuccess else { return }
-        let lines = String(decoding: output.stderr, as: UTF8.self).split(separator: "\n").compactMap { line -> String? in
+        let lines = String(decoding: output.stderr, as: UTF8.self).split(separator: "\n").compactMap {
+            line -> String? in
             guard let range = line.firstRange(of: "validity error : ") else { return nil }
             return String(line[range.upperBound...])
         }

@@ -20,7 +20,9 @@ struct StatusFile: Sendable {
         text += "  <monitor path='\(Self.escape(runtime.monitorPath))' type='unix'/>\n"
         text += threads()
         text += "  <qemuCaps>\n"
-        for flag in QEMUFlag.allCases where runtime.flags.contains(flag) { text += "    <flag name='\(flag.rawValue)'/>\n" }
+        for flag in QEMUFlag.allCases where runtime.flags.contains(flag) {
+            text += "    <flag name='\(flag.rawValue)'/>\n"
+        }
         text += "  </qemuCaps>\n"
         if runtime.fakeReboot { text += "  <fakereboot/>\n" }
         text += "  <devices>\n"
@@ -85,8 +87,12 @@ struct StatusFile: Sendable {
         readLists(root, &runtime)
         readSwitches(root, &runtime)
         runtime.ownedFiles = domain.filesToOwn
-        runtime.displayPorts = domain.devices.graphics.compactMap { $0.type == .vnc || $0.type == .spice ? $0.port : nil }
-        runtime.websocketPorts = domain.devices.graphics.compactMap { $0.websocketGenerated == true ? $0.websocket : nil }
+        runtime.displayPorts = domain.devices.graphics.compactMap {
+            $0.type == .vnc || $0.type == .spice ? $0.port : nil
+        }
+        runtime.websocketPorts = domain.devices.graphics.compactMap {
+            $0.websocketGenerated == true ? $0.websocket : nil
+        }
         return StatusFile(state: known, runtime: runtime, domain: domain)
     }
 

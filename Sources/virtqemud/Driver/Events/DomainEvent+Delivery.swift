@@ -41,7 +41,8 @@ extension DomainEvent {
         let dom = domain
         switch (wanted, kind) {
         case (0, .lifecycle(let life)):
-            client.send(RemoteProgram.DomainEventLifecycle.self, .init(dom: dom, event: life.event, detail: life.detail))
+            client.send(
+                RemoteProgram.DomainEventLifecycle.self, .init(dom: dom, event: life.event, detail: life.detail))
         case (1, .reboot):
             client.send(RemoteProgram.DomainEventReboot.self, .init(dom: dom))
         case (2, .rtcChange(let offset)):

@@ -183,13 +183,14 @@ enum StatsHandlers {
         guard arguments.startCpu == -1 else {
             throw VirtError(.operationInvalid, .qemu, "cgroup CPUACCT controller is not mounted")
         }
-        let list = ProcessStatistics.read(pid: runtime.pid).map { statistics in
-            [
-                TypedParameter("cpu_time", .ullong(statistics.total)),
-                TypedParameter("user_time", .ullong(statistics.user)),
-                TypedParameter("system_time", .ullong(statistics.system)),
-            ]
-        } ?? []
+        let list =
+            ProcessStatistics.read(pid: runtime.pid).map { statistics in
+                [
+                    TypedParameter("cpu_time", .ullong(statistics.total)),
+                    TypedParameter("user_time", .ullong(statistics.user)),
+                    TypedParameter("system_time", .ullong(statistics.system)),
+                ]
+            } ?? []
         guard arguments.nparams > 0 else { return .init(params: [], nparams: Int32(list.count)) }
         let shown = list.prefix(Int(clamping: arguments.nparams))
         return .init(params: Array(shown), nparams: Int32(shown.count))

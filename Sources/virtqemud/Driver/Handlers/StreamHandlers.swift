@@ -61,7 +61,8 @@ struct ConsoleSource: Sendable {
     /// virDomainOpenConsole: by alias, or the first console, else the first serial or parallel port.
     static func console(_ domain: Domain, _ name: String?) throws(VirtError) -> ConsoleSource {
         let devices = domain.devices
-        let all = devices.consoles.map { ($0.info.alias, $0.source) } + devices.serials.map { ($0.info.alias, $0.source) }
+        let all =
+            devices.consoles.map { ($0.info.alias, $0.source) } + devices.serials.map { ($0.info.alias, $0.source) }
             + devices.parallels.map { ($0.info.alias, $0.source) }
         let found: CharacterSource?
         if let name {

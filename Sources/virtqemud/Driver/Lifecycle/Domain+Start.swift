@@ -42,7 +42,9 @@ extension Domain {
     /// Channels without a path get one in the guest's own directory.
     mutating func setChannelPaths(_ directory: String) {
         for index in devices.channels.indices {
-            guard devices.channels[index].source.type == .unix, devices.channels[index].source.path == nil else { continue }
+            guard devices.channels[index].source.type == .unix, devices.channels[index].source.path == nil else {
+                continue
+            }
             let name = devices.channels[index].name ?? devices.channels[index].info.alias ?? "channel\(index)"
             devices.channels[index].source.path = "\(directory)/\(name)"
             devices.channels[index].source.mode = .bind
@@ -60,14 +62,16 @@ extension Domain {
     mutating func setTerminals(_ terminals: [String: String], open: [String: Bool]) {
         func terminal(_ alias: String?) -> String? { alias.flatMap { terminals["char" + $0] } }
         for index in devices.serials.indices where devices.serials[index].source.type == .pty {
-            devices.serials[index].source.path = terminal(devices.serials[index].info.alias)
+            devices.serials[index].source.path =
+                terminal(devices.serials[index].info.alias)
                 ?? devices.serials[index].source.path
         }
         for index in devices.parallels.indices where devices.parallels[index].source.type == .pty {
             devices.parallels[index].source.path = terminal(devices.parallels[index].info.alias)
         }
         for index in devices.consoles.indices where devices.consoles[index].source.type == .pty {
-            devices.consoles[index].source.path = terminal(devices.consoles[index].info.alias)
+            devices.consoles[index].source.path =
+                terminal(devices.consoles[index].info.alias)
                 ?? devices.consoles[index].source.path
         }
         for index in devices.channels.indices {
@@ -102,13 +106,17 @@ extension Domain {
 
     /// The files that become QEMU's: images, kernel, firmware variables, sources of random numbers.
     var filesToOwn: [GuestRuntime.OwnedFile] {
-        if securityLabels.contains(where: { $0.model == "dac" && ($0.type == SecurityLabel.Kind.none || $0.relabel == false) }) {
+        if securityLabels.contains(where: {
+            $0.model == "dac" && ($0.type == SecurityLabel.Kind.none || $0.relabel == false)
+        }) {
             return []
         }
         var files: [GuestRuntime.OwnedFile] = []
         for disk in devices.disks {
             for (depth, image) in disk.chain.enumerated() {
-                guard let path = image.localPath, !image.labels.contains(where: { $0.relabel == false }) else { continue }
+                guard let path = image.localPath, !image.labels.contains(where: { $0.relabel == false }) else {
+                    continue
+                }
                 files.append(
                     .init(path: path, remembered: depth == 0 && !disk.readonly && !disk.shareable))
             }

@@ -33,7 +33,8 @@ extension DomainActor {
         let client = daemon.client
         let found = try await client.call(RemoteProgram.StoragePoolLookupByName.self, .init(name: pool)).pool
         let handle = try await client.call(
-            RemoteProgram.StorageVolLookupByName.self, .init(pool: found, name: volume)).vol
+            RemoteProgram.StorageVolLookupByName.self, .init(pool: found, name: volume)
+        ).vol
         let path = try await client.call(RemoteProgram.StorageVolGetPath.self, .init(vol: handle)).name
         disk.source.file = path
         disk.source.dev = path
@@ -68,7 +69,8 @@ extension Disk {
             source.dev = nil
             return false
         }
-        let user = configuration.dynamicOwnership || configuration.uid != 0
+        let user =
+            configuration.dynamicOwnership || configuration.uid != 0
             ? " (as uid:\(configuration.uid), gid:\(configuration.gid))" : ""
         throw .system(code, .storage, "Cannot access storage file '\(path)'\(user)")
     }

@@ -58,9 +58,11 @@ extension DomainActor {
         port.vlan = interface.vlan
         port.trustsGuestReceiveFilters = interface.trustGuestRxFilters
         let created = try await daemon.client.call(
-            RemoteProgram.NetworkPortCreateXml.self, .init(network: found, xml: try port.format(), flags: 0)).port
+            RemoteProgram.NetworkPortCreateXml.self, .init(network: found, xml: try port.format(), flags: 0)
+        ).port
         let description = try await daemon.client.call(
-            RemoteProgram.NetworkPortGetXmlDesc.self, .init(port: created, flags: 0)).xml
+            RemoteProgram.NetworkPortGetXmlDesc.self, .init(port: created, flags: 0)
+        ).xml
         try interface.adopt(try NetworkPort.parse(description.utf8))
     }
 
@@ -112,7 +114,8 @@ extension Interface {
                 case .direct, .hostdev, .user, .ethernet, .vhostuser, .server, .client, .mcast, .internal, .udp, .vdpa,
                     .vds, .null:
                     throw VirtError(
-                        .configUnsupported, .qemu, "network interfaces of type '\(actual.type.rawValue)' are not supported")
+                        .configUnsupported, .qemu,
+                        "network interfaces of type '\(actual.type.rawValue)' are not supported")
                 }
             case .user, .server, .client, .mcast, .udp, .vhostuser, .vdpa, .vds, .null, .internal, .hostdev: return nil
             case .direct:

@@ -90,7 +90,8 @@ extension DomainActor {
             withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         }
         let version = "\(facts.version / 1_000_000).\(facts.version / 1000 % 1000).\(facts.version % 1000)"
-        let start = "\(GuestLog.timestamp()): starting up libvirt version: \(LibvirtVersion.text), "
+        let start =
+            "\(GuestLog.timestamp()): starting up libvirt version: \(LibvirtVersion.text), "
             + "qemu version: \(version)\(facts.package ?? ""), kernel: \(text(name.release)), "
             + "hostname: \(text(name.nodename))"
         return start + "\n" + command.logLines + "\n"

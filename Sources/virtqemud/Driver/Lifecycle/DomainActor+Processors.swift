@@ -28,7 +28,8 @@ extension DomainActor {
         guard let domain, count > domain.vcpu.maximum else { return }
         throw VirtError(
             .invalidArg, .qemu,
-            "requested vcpus is greater than max allowable vcpus for the \(kind) domain: \(count) > \(domain.vcpu.maximum)")
+            "requested vcpus is greater than max allowable vcpus for the \(kind) domain: \(count) > \(domain.vcpu.maximum)"
+        )
     }
 
     private func setMaximumVCPUs(
@@ -62,7 +63,9 @@ extension DomainActor {
         // QEMU lists the last slot first.
         let free = slots.reversed().filter { $0["qom-path"] == nil }
         guard free.count >= count - online else {
-            throw VirtError(.operationInvalid, .qemu, "failed to find appropriate hotpluggable vcpus to reach the desired target vcpu count")
+            throw VirtError(
+                .operationInvalid, .qemu,
+                "failed to find appropriate hotpluggable vcpus to reach the desired target vcpu count")
         }
         for (offset, slot) in free.prefix(count - online).enumerated() {
             var arguments: JSONObject = [
@@ -106,7 +109,8 @@ extension DomainActor {
                 throw VirtError(.invalidArg, .qemu, "cannot find IOThread '\(id)' in iothreadids list")
             }
             guard !domain.usesThread(id) else {
-                throw VirtError(.invalidArg, .qemu, "cannot remove IOThread \(id) since it is being used by disk or controller")
+                throw VirtError(
+                    .invalidArg, .qemu, "cannot remove IOThread \(id) since it is being used by disk or controller")
             }
             domain.iothreadIDs.removeAll { $0.id == id }
             for index in domain.iothreadIDs.indices { domain.iothreadIDs[index].isExplicit = true }
@@ -121,6 +125,7 @@ extension DomainActor {
 extension Domain {
     /// Whether a disk or controller works in an I/O thread.
     fileprivate func usesThread(_ id: UInt32) -> Bool {
-        devices.disks.contains { $0.driver?.iothread == id } || devices.controllers.contains { $0.driver?.iothread == id }
+        devices.disks.contains { $0.driver?.iothread == id }
+            || devices.controllers.contains { $0.driver?.iothread == id }
     }
 }

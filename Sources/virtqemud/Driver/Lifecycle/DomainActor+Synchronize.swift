@@ -42,7 +42,8 @@ extension DomainActor {
         commands += passwordCommands(plan.domain)
         if plan.domain.hasBalloon {
             let bytes = plan.domain.currentMemoryKibibytes.multipliedReportingOverflow(by: 1024)
-            commands.append(QMPCommand("balloon", ["value": .integer(bytes.overflow ? UInt64.max : bytes.partialValue)]))
+            commands.append(
+                QMPCommand("balloon", ["value": .integer(bytes.overflow ? UInt64.max : bytes.partialValue)]))
         }
         if let period = plan.domain.devices.memballoon?.statsPeriod, let path = plan.domain.balloonPath {
             commands.append(
@@ -133,7 +134,9 @@ extension DomainActor {
         var open: [String: Bool] = [:]
         for entry in answer.array ?? [] {
             guard let label = entry["label"]?.string else { continue }
-            if let name = entry["filename"]?.string, name.hasPrefix("pty:") { terminals[label] = String(name.dropFirst(4)) }
+            if let name = entry["filename"]?.string, name.hasPrefix("pty:") {
+                terminals[label] = String(name.dropFirst(4))
+            }
             open[label] = entry["frontend-open"]?.bool
         }
         live?.setTerminals(terminals, open: open)
@@ -213,7 +216,9 @@ extension DomainActor {
         }
         for (index, vcpu) in runtime.vcpus.enumerated() {
             let pin = domain.cpuTuning.vcpuPins.first { $0.vcpu == UInt32(clamping: index) }
-            guard let thread = vcpu.thread, let wanted = pin.map({ set($0.cpuset.members) }) ?? standard else { continue }
+            guard let thread = vcpu.thread, let wanted = pin.map({ set($0.cpuset.members) }) ?? standard else {
+                continue
+            }
             try wanted.apply(to: thread)
         }
         for thread in runtime.ioThreads {

@@ -36,12 +36,14 @@ extension DomainActor {
         let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: config != nil)
         try await change("virDomainPinVcpuFlags", flags: flags, client) { domain, runtime in
             guard runtime.vcpus.indices.contains(Int(vcpu)), let thread = runtime.vcpus[Int(vcpu)].thread else {
-                throw VirtError(.invalidArg, .qemu, "vcpu \(vcpu) is out of range of live cpu count \(domain.onlineVCPUs)")
+                throw VirtError(
+                    .invalidArg, .qemu, "vcpu \(vcpu) is out of range of live cpu count \(domain.onlineVCPUs)")
             }
             try wanted.apply(to: thread)
         } definition: { domain in
             guard vcpu < domain.vcpu.maximum else {
-                throw VirtError(.invalidArg, .qemu, "vcpu \(vcpu) is out of range of persistent cpu count \(domain.vcpu.maximum)")
+                throw VirtError(
+                    .invalidArg, .qemu, "vcpu \(vcpu) is out of range of persistent cpu count \(domain.vcpu.maximum)")
             }
             domain.cpuTuning.vcpuPins.removeAll { $0.vcpu == vcpu }
             var pin = CPUTuning.VCPUPin()
@@ -75,7 +77,8 @@ extension DomainActor {
         try await change(api, flags: flags & 3, client) { domain, _ in
             guard domain.hasBalloon else {
                 throw VirtError(
-                    .operationInvalid, .qemu, "Unable to change memory of active domain without the balloon device and guest OS balloon driver")
+                    .operationInvalid, .qemu,
+                    "Unable to change memory of active domain without the balloon device and guest OS balloon driver")
             }
             _ = try await self.command("balloon", ["value": .integer(bytes.partialValue)])
         } definition: { domain in

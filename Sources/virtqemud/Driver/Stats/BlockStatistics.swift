@@ -83,7 +83,8 @@ struct FileSizes: Sendable, Equatable {
         guard stat(path, &status) == 0 else { return nil }
         let isBlock = status.st_mode & S_IFMT == S_IFBLK
         let size = isBlock ? deviceSize(path) : UInt64(clamping: status.st_size)
-        let allocation = isBlock ? size : UInt64(clamping: status.st_blocks).multipliedReportingOverflow(by: 512).partialValue
+        let allocation =
+            isBlock ? size : UInt64(clamping: status.st_blocks).multipliedReportingOverflow(by: 512).partialValue
         let stated = format == "raw" ? nil : CapacityCache.shared.capacity(path, status)
         return FileSizes(capacity: stated ?? size, allocation: allocation, physical: size)
     }

@@ -53,7 +53,8 @@ struct ProcessStatistics: Sendable, Equatable {
     /// Nanoseconds that a thread waited for its turn, as the scheduler's debugging file tells; 0 without that file.
     static func schedulerWait(pid: Int32, thread: Int32) -> UInt64 {
         guard let text = ProcFile.text("/proc/\(pid)/task/\(thread)/sched") else { return 0 }
-        for line in text.split(separator: "\n") where line.hasPrefix("se.statistics.wait_sum")
+        for line in text.split(separator: "\n")
+        where line.hasPrefix("se.statistics.wait_sum")
             || line.hasPrefix("wait_sum")
         {
             guard let value = line.split(separator: ":").last.map({ $0.filter { $0 != " " } }),
