@@ -7,7 +7,7 @@ PREFIX ?= /usr
 FUZZ_SECONDS ?= 60
 CORPUS ?=
 
-.PHONY: help deps build run test lint bench conformance fuzz install guest clean
+.PHONY: help deps build run test test-systemd lint bench conformance fuzz install guest clean
 
 help:
 	@grep -E '^## ' Makefile | sed 's/^## //'
@@ -37,6 +37,12 @@ test:
 	swift build --build-tests
 	swift test --skip-build
 	Tests/Integration/run.sh .build/debug $(GUEST)
+
+## make test-systemd  every daemon restarted and killed beneath a real systemd
+test-systemd:
+	@scripts/deps.sh build test
+	@scripts/guest.sh $(GUEST)
+	swift build
 	Tests/Integration/systemd.sh .build/debug $(GUEST)
 
 ## make lint         formatting, sizes, and that generated code is current

@@ -121,7 +121,8 @@ class Bench:
         self.await_bursts()
         counts = self.burst_counts()
         wrong = [number for number in range(1, BURST) if counts[number] != self.bursts]
-        odd = [line for line in self.log().splitlines() if not re.fullmatch(r"(burst|tick) \d+\r*|GUEST-.*|\s*", line)]
+        known = r"(burst|tick) \d+\r*|GUEST-.*|\s*"
+        odd = [line for line in self.log().splitlines() if not re.fullmatch(known, line)]
         expect(not wrong, f"{len(wrong)} of {BURST} lines of {self.bursts} bursts are missing or doubled: {wrong[:10]}; "
                f"lines that nobody wrote: {odd[:10]}")
         ticks = [int(number) for number in re.findall(r"^tick (\d+)\r*$", self.log(), re.M)]
@@ -135,6 +136,7 @@ class Bench:
             wait_for("the client to hear of the proxy's end", lambda: self.client.closed)
             self.client = Client()
         domain = self.domain()
+        self.await_bursts()
         del self.client.events[:]
         domain.suspend()
         self.client.wait("steady", SUSPENDED)
