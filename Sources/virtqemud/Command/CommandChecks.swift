@@ -57,7 +57,8 @@ extension CommandBuilder {
     }
 
     private func check(_ source: DiskSource) throws(VirtError) {
-        if source.type == .volume {
+        // A volume that starts has been found by now; only conversions ask without looking.
+        if source.type == .volume, source.path == nil {
             throw VirtError(
                 .noStoragePool, .storage, "no storage pool with matching name '\(source.pool ?? "")'")
         }
