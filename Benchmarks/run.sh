@@ -133,7 +133,7 @@ compare() {
 # The bare echo and the trivial call in turns, and the proxy beside the daemon behind it.
 measure_echo() {
     say "  echo"
-    cp "$build/rpcecho" "$work/echo" && "$work/echo" "$work/socket" &
+    "$build/rpcecho" "$work/socket" &
     echo_pid=$!
     sleep 0.3
     local round
