@@ -131,6 +131,26 @@ import VirtWire
         #expect(pong[15] == 2)
     }
 
+    @Test func `a client that asks much before it reads gets every answer`() async throws {
+        let text = String(repeating: "x", count: 100_000)
+        let swarm = Swarm { table in
+            table.on(RemoteProgram.ConnectGetCapabilities.self) { _, _ in
+                RemoteConnectGetCapabilitiesRet(capabilities: text)
+            }
+        }
+        let client = try await swarm.client()
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<300 {
+                group.addTask {
+                    try await client.call(RemoteProgram.ConnectGetCapabilities.self, XDRVoid()).capabilities.utf8.count
+                }
+            }
+            var total = 0
+            for try await count in group { total += count }
+            #expect(total == 300 * 100_000)
+        }
+    }
+
     @Test func `descriptors go both ways`() async throws {
         let swarm = Swarm { table in
             table.onDescriptors(RemoteProgram.DomainOpenGraphicsFd.self) { _, caller in

@@ -19,6 +19,7 @@ actor Connection {
     private var inFlight = 0
     private var backlog = CallBacklog()
     private var backlogPausesSocket = false
+    private var outputPausesSocket = false
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -164,6 +165,11 @@ actor Connection {
         writer.begin(call.answer(type, .ok), descriptors: descriptors.count)
         try encode(&writer)
         socket.send(try writer.finish(), descriptors: descriptors)
+        // A client that asks without reading the answers is not asked for more.
+        if socket.isFull(), !outputPausesSocket {
+            outputPausesSocket = true
+            socket.pauseReading()
+        }
     }
 
     private func reply(_ call: MessageHeader, error: VirtError) {
@@ -224,6 +230,10 @@ actor Connection {
     }
 
     private func drained() {
+        if outputPausesSocket {
+            outputPausesSocket = false
+            socket.resumeReading()
+        }
         resumeStreamWriters()
         router?.frontDrained()
     }

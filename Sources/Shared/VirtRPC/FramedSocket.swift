@@ -31,6 +31,8 @@ package final class FramedSocket {
     private var isCorked = false
     private var pauses = 0
     private var wantsWrite = false
+    /// So much is queued that the owner was told to wait for `onDrained`.
+    private var isOverfull = false
     private var closesWhenDrained = false
     package private(set) var isOpen = true
 
@@ -47,6 +49,13 @@ package final class FramedSocket {
 
     package var rawDescriptor: Int32 { descriptor.rawValue }
     package var unwritten: Int { output.bytes }
+
+    /// Whether the owner should stop producing; if so, `onDrained` will tell when it may go on.
+    package func isFull() -> Bool {
+        if output.bytes > FramedSocket.highWater { isOverfull = true }
+        return isOverfull
+    }
+
     package var isPaused: Bool { pauses > 0 }
 
     /// Stops reading until as many `resumeReading` calls were made.
@@ -172,8 +181,9 @@ package final class FramedSocket {
                 close(.endOfFile)
                 return
             }
-            if wantsWrite {
+            if wantsWrite || isOverfull {
                 wantsWrite = false
+                isOverfull = false
                 updateInterest()
                 onDrained?()
             }
