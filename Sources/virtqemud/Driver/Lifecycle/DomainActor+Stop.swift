@@ -108,9 +108,10 @@ extension DomainActor {
         if config != nil { self.live = nil }
         driver.guestEnded()
         publish()
-        if let event { emit(.stopped(event)) }
         await driver.runHook(live, "release", "end")
+        // Whoever hears of the end of a transient domain does not find it any more.
         if config == nil { removeFromRegistry() }
+        if let event { emit(.stopped(event)) }
     }
 
     private func endProcess(_ runtime: GuestRuntime) async {
