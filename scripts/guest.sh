@@ -5,7 +5,7 @@
 set -euo pipefail
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
-version=3
+version=4
 if [ "$(cat "$out/version" 2>/dev/null)" = "$version" ] && [ -s "$out/vmlinuz" ] && [ -s "$out/initrd.gz" ]; then exit 0; fi
 
 echo "building the guest in $out"
@@ -68,13 +68,22 @@ if [ -e /sys/class/net/eth0 ]; then
 fi
 (
     number=0
-    while sleep 1; do number=$((number + 1)); echo "tick $number"; done
+    while sleep 1; do
+        # A burst's lines and a tick's must not meet within a line.
+        [ ! -e /tmp/burst ] || continue
+        number=$((number + 1))
+        echo "tick $number"
+    done
 ) &
 while true; do
     read -r line || { sleep 1; continue; }
     case "$line" in
         echo\ *) echo "GUEST-SAYS ${line#echo }" ;;
-        burst\ *) seq 1 "${line#burst }" | sed 's/^/burst /' ;;
+        burst\ *)
+            : >/tmp/burst
+            seq 1 "${line#burst }" | sed 's/^/burst /'
+            rm /tmp/burst
+            ;;
         reboot) reboot -f ;;
         poweroff) poweroff -f ;;
     esac
