@@ -13,7 +13,6 @@ if [ "${VIRTSWARM_STAGE:-}" = manager ]; then
     umount -R /sys/fs/cgroup
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
     mkdir -p /run/lock /run/libvirt /run/home /var/lib/libvirt/images
-    printf 'user = "root"\ngroup = "root"\n' >/etc/libvirt/qemu.conf
     [ ! -e /dev/kvm ] || { : >/run/no-kvm && mount --bind /run/no-kvm /dev/kvm; }
     units=/etc/systemd/system
     for unit in "$here"/../../systemd/*.service "$here"/../../systemd/*.socket; do
