@@ -6,11 +6,17 @@ import VirtOS
 extension DomainActor {
     /// Writes the guest's status as it is now; a failure is the caller's.
     func writeStatus() async throws {
-        guard let runtime, let live else { return }
+        guard let runtime, let live, !isEnding else { return }
         let file = StatusFile(state: state, runtime: runtime, domain: live)
         let bytes = try file.format()
         let path = driver.paths.status(name)
-        try await BlockingPool.shared.run { try FileSystem.atomicWrite(path, bytes, mode: 0o600) }
+        let previous = statusWrite
+        let write = Task {
+            _ = await previous?.result
+            try await BlockingPool.shared.run { try FileSystem.atomicWrite(path, bytes, mode: 0o600) }
+        }
+        statusWrite = write
+        try await write.value
     }
 
     /// Publishes the domain and writes its status; a failure is only logged.

@@ -44,6 +44,10 @@ actor DomainActor {
     var monitorEndWaiters: [CheckedContinuation<Void, Never>] = []
     /// A save of the status file is on its way.
     var isSaveScheduled = false
+    /// The status file is being written; the next write, and its removal, wait for that.
+    var statusWrite: Task<Void, any Error>?
+    /// The guest is being given up: its status is not written any more.
+    var isEnding = false
     /// Counts guests, so that what comes late from one does not touch the next.
     var generation: UInt64 = 0
 

@@ -95,6 +95,8 @@ extension DomainActor {
     func stopGuest(_ reason: DomainState.Shutoff, event: DomainEvent.Lifecycle.Stopped?) async {
         guard let runtime, let live else { return }
         generation += 1
+        isEnding = true
+        defer { isEnding = false }
         state = .shutoff(reason)
         self.runtime?.stopReason = reason
         await runtime.monitor?.close()
@@ -126,6 +128,9 @@ extension DomainActor {
     private func release(_ runtime: GuestRuntime, _ domain: Domain) async {
         let driver = self.driver
         let name = self.name
+        // A write that is under way would put the file back.
+        _ = await statusWrite?.result
+        statusWrite = nil
         _ = try? await BlockingPool.shared.run {
             driver.giveBack(runtime.ownedFiles)
             try? FileSystem.removeTree(runtime.libraryPath)
