@@ -8,21 +8,23 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .treatAllWarnings(as: .error),
 ]
+/// Each use of a pointer in the daemons is marked `unsafe`; the tests are free of that.
+let daemonSettings = settings + [.strictMemorySafety()]
 
 func shared(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
     .target(
         name: name, dependencies: dependencies, path: "Sources/Shared/\(name)", exclude: exclude,
-        swiftSettings: settings)
+        swiftSettings: daemonSettings)
 }
 
 func room(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/\(path)", swiftSettings: settings)
+    .target(name: name, dependencies: dependencies, path: "Sources/\(path)", swiftSettings: daemonSettings)
 }
 
 func daemon(_ name: String, _ driver: String) -> Target {
     .executableTarget(
         name: name, dependencies: [.byName(name: driver), "VirtDaemon"], path: "Sources/\(name)/Main",
-        swiftSettings: settings)
+        swiftSettings: daemonSettings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
@@ -71,10 +73,10 @@ let drivers: [Target] = [
 ]
 
 let executables: [Target] = [
-    .executableTarget(name: "protocolgen", path: "Sources/Shared/protocolgen", swiftSettings: settings),
+    .executableTarget(name: "protocolgen", path: "Sources/Shared/protocolgen", swiftSettings: daemonSettings),
     .executableTarget(
         name: "virtleaseshelper", dependencies: ["NetworkLeases"], path: "Sources/virtnetworkd/LeasesHelper",
-        swiftSettings: settings),
+        swiftSettings: daemonSettings),
     .systemLibrary(name: "CEpoll", path: "Benchmarks/epoll"),
     .executableTarget(
         name: "rpcload", dependencies: ["CEpoll"], path: "Benchmarks/rpcload", swiftSettings: settings),

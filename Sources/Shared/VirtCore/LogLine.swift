@@ -8,17 +8,19 @@ package enum LogLine {
     /// The present time (UTC) as log lines begin with it.
     package static func timestamp() -> String {
         var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
+        unsafe clock_gettime(CLOCK_REALTIME, &now)
         return timestamp(seconds: now.tv_sec, milliseconds: now.tv_nsec / 1_000_000)
     }
 
     /// A time (UTC) as log lines begin with it.
     package static func timestamp(seconds: Int, milliseconds: Int) -> String {
         var seconds = seconds
-        var time = tm()
-        guard gmtime_r(&seconds, &time) != nil else { return "" }
-        let date = "\(Int(time.tm_year) + 1900)-\(padded(Int(time.tm_mon) + 1, 2))-\(padded(Int(time.tm_mday), 2))"
-        let clock = "\(padded(Int(time.tm_hour), 2)):\(padded(Int(time.tm_min), 2)):\(padded(Int(time.tm_sec), 2))"
+        var time = unsafe tm()
+        guard unsafe gmtime_r(&seconds, &time) != nil else { return "" }
+        let date =
+            unsafe "\(Int(time.tm_year) + 1900)-\(padded(Int(time.tm_mon) + 1, 2))-\(padded(Int(time.tm_mday), 2))"
+        let clock =
+            unsafe "\(padded(Int(time.tm_hour), 2)):\(padded(Int(time.tm_min), 2)):\(padded(Int(time.tm_sec), 2))"
         return "\(date) \(clock).\(padded(milliseconds, 3))+0000"
     }
 

@@ -123,9 +123,9 @@ extension String {
     /// Without any output a message goes here; a failure to write it can't be reported anywhere.
     fileprivate func writeToStandardError() {
         var rest = utf8.count
-        Array(utf8).withUnsafeBytes { bytes in
+        unsafe Array(utf8).withUnsafeBytes { bytes in
             while rest > 0 {
-                let count = Glibc.write(2, bytes.baseAddress?.advanced(by: bytes.count - rest), rest)
+                let count = unsafe Glibc.write(2, bytes.baseAddress?.advanced(by: bytes.count - rest), rest)
                 if count > 0 {
                     rest -= count
                 } else if errno != EINTR {

@@ -73,15 +73,15 @@ package struct UUID: Hashable, Sendable {
 extension UUID: CustomStringConvertible, LosslessStringConvertible {
     /// Lower case, with dashes: `043191c9-6d81-4e91-b185-53d3620e2cfd`.
     package var description: String {
-        String(unsafeUninitializedCapacity: 36) { buffer in
+        unsafe String(unsafeUninitializedCapacity: 36) { buffer in
             var position = 0
             for (index, byte) in bytes.enumerated() {
                 if index == 4 || index == 6 || index == 8 || index == 10 {
-                    buffer[position] = UInt8(ascii: "-")
+                    unsafe buffer[position] = UInt8(ascii: "-")
                     position += 1
                 }
-                buffer[position] = hexDigit(byte >> 4)
-                buffer[position + 1] = hexDigit(byte & 15)
+                unsafe buffer[position] = hexDigit(byte >> 4)
+                unsafe buffer[position + 1] = hexDigit(byte & 15)
                 position += 2
             }
             return position

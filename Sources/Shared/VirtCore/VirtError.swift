@@ -76,8 +76,8 @@ package struct VirtError: Error, Sendable, Equatable {
 
     /// The C library's text for an errno.
     package static func describe(errno: Int32) -> String {
-        guard let text = strerror(errno) else { return "Unknown error \(errno)" }
-        return String(cString: text)
+        guard let text = unsafe strerror(errno) else { return "Unknown error \(errno)" }
+        return unsafe String(cString: text)
     }
 }
 

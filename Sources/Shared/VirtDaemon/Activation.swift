@@ -19,7 +19,7 @@ package struct Activation: Sendable {
     package static func take() throws(VirtError) -> Activation {
         let variables = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]
         let values = variables.map(DaemonPaths.variable)
-        for variable in variables { unsetenv(variable) }
+        for variable in variables { unsafe unsetenv(variable) }
         let announced = try parse(pid: values[0], count: values[1], names: values[2], ownPid: getpid())
         return Activation(
             announced.map { number, name in
@@ -76,18 +76,20 @@ package struct Activation: Sendable {
     private static func isListening(_ descriptor: DescriptorBox) -> Bool {
         var value: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
-        return getsockopt(descriptor.rawValue, SOL_SOCKET, SO_ACCEPTCONN, &value, &length) == 0 && value == 1
+        return unsafe getsockopt(descriptor.rawValue, SOL_SOCKET, SO_ACCEPTCONN, &value, &length) == 0 && value == 1
     }
 
     private static func path(of descriptor: DescriptorBox) -> String? {
         var address = sockaddr_un()
         var length = socklen_t(MemoryLayout<sockaddr_un>.size)
-        let result = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor.rawValue, $0, &length) }
+        let result = unsafe withUnsafeMutablePointer(to: &address) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe getsockname(descriptor.rawValue, $0, &length)
+            }
         }
         guard result == 0, address.sun_family == sa_family_t(AF_UNIX) else { return nil }
-        return withUnsafeBytes(of: &address.sun_path) { bytes in
-            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        return unsafe withUnsafeBytes(of: &address.sun_path) { bytes in
+            unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
     }
 }

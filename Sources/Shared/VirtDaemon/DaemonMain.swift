@@ -50,7 +50,7 @@ package enum DaemonMain {
     }
 
     static func toStandardError(_ text: String) {
-        _ = Array(text.utf8).withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+        _ = unsafe Array(text.utf8).withUnsafeBytes { unsafe write(2, $0.baseAddress, $0.count) }
     }
 }
 

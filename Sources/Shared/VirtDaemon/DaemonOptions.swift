@@ -39,20 +39,22 @@ package struct DaemonOptions: Sendable, Equatable {
             ("version", no_argument, letter("V")), ("help", no_argument, letter("h")),
             ("root", required_argument, rootOption),
         ]
-        let strings = names.map { strdup($0.0) }
-        var argv = arguments.map { strdup($0) } + [nil]
-        defer { for string in strings + argv { free(string) } }
-        var options = zip(names, strings).map { entry, name in
-            option(name: UnsafePointer(name), has_arg: entry.1, flag: nil, val: entry.2)
+        let strings = unsafe names.map { unsafe strdup($0.0) }
+        var argv = unsafe arguments.map { unsafe strdup($0) } + [nil]
+        defer { unsafe (strings + argv).forEach { unsafe free($0) } }
+        var options = unsafe zip(names, strings).map { entry, name in
+            unsafe option(name: UnsafePointer(name), has_arg: entry.1, flag: nil, val: entry.2)
         }
-        options.append(option())
+        unsafe options.append(option())
         clinux_options_begin()
         var result = DaemonOptions()
         while true {
             var argument: UnsafePointer<CChar>?
-            let next = clinux_options_next(Int32(arguments.count), &argv, "ldf:p:t:vVh", options, &argument)
+            let next = unsafe clinux_options_next(Int32(arguments.count), &argv, "ldf:p:t:vVh", options, &argument)
             guard next >= 0 else { break }
-            if let outcome = result.apply(next, argument.map { String(cString: $0) } ?? "") { return outcome }
+            if let outcome = unsafe result.apply(next, argument.map { unsafe String(cString: $0) } ?? "") {
+                return outcome
+            }
         }
         guard Int(clinux_options_rest()) >= arguments.count else {
             return .failure("unexpected, non-option, command line arguments")

@@ -52,8 +52,8 @@ package struct DaemonPaths: Sendable, Equatable {
     package var common: String { runLibvirt + "/common" }
 
     package static func variable(_ name: String) -> String? {
-        guard let value = getenv(name) else { return nil }
-        let text = String(cString: value)
+        guard let value = unsafe getenv(name) else { return nil }
+        let text = unsafe String(cString: value)
         return text.isEmpty ? nil : text
     }
 }

@@ -178,7 +178,7 @@ extension DaemonSettings {
     }
 
     private static func group(_ name: String) throws(VirtError) -> UInt32 {
-        if let entry = getgrnam(name) { return entry.pointee.gr_gid }
+        if let entry = unsafe getgrnam(name) { return unsafe entry.pointee.gr_gid }
         if let number = UInt32(name) { return number }
         throw VirtError(.systemError, .none, "Failed to find group record for name '\(name)'")
     }

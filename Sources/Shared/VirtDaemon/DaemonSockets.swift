@@ -84,6 +84,6 @@ struct DaemonSockets: Sendable {
 
     /// Removes the sockets that this process made.
     func removeOwn() {
-        for path in own { unlink(path) }
+        for path in own { unsafe unlink(path) }
     }
 }

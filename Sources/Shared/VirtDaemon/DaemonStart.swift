@@ -117,15 +117,15 @@ private final class ExitCode: @unchecked Sendable {
     private var semaphore = sem_t()
     private let code = Atomic<Int32>(0)
 
-    init() { sem_init(&semaphore, 0, 0) }
+    init() { unsafe sem_init(&semaphore, 0, 0) }
 
     func set(_ status: Int32) {
         code.store(status, ordering: .releasing)
-        sem_post(&semaphore)
+        unsafe sem_post(&semaphore)
     }
 
     func wait() -> Int32 {
-        while sem_wait(&semaphore) < 0, errno == EINTR {}
+        while unsafe sem_wait(&semaphore) < 0, errno == EINTR {}
         return code.load(ordering: .acquiring)
     }
 }

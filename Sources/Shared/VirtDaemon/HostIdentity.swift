@@ -33,7 +33,7 @@ package enum HostIdentity {
         let locked = clinux_record_lock(file.rawValue, CLINUX_LOCK_EXCLUSIVE, 0, 0, true)
         guard locked >= 0 else { throw .system(-locked, .identity, "Failed to lock system token '\(path)'") }
         var status = stat()
-        guard fstat(file.rawValue, &status) == 0 else {
+        guard unsafe fstat(file.rawValue, &status) == 0 else {
             throw .system(errno, .identity, "Failed to check system token '\(path)'")
         }
         if status.st_size == 0 {
@@ -42,7 +42,7 @@ package enum HostIdentity {
             return token
         }
         var bytes = [UInt8](repeating: 0, count: 2 * tokenBytes)
-        let count = pread(file.rawValue, &bytes, bytes.count, 0)
+        let count = unsafe pread(file.rawValue, &bytes, bytes.count, 0)
         guard count == bytes.count, status.st_size == count else {
             throw VirtError(.internalError, .identity, "System token '\(path)' is corrupt")
         }

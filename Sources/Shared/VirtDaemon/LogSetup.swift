@@ -62,9 +62,9 @@ package struct LogSetup: Sendable {
     }
 
     private static func absolute(_ path: String) -> String {
-        guard !path.hasPrefix("/"), let current = getcwd(nil, 0) else { return path }
-        defer { free(current) }
-        return String(cString: current) + "/" + path
+        guard !path.hasPrefix("/"), let current = unsafe getcwd(nil, 0) else { return path }
+        defer { unsafe free(current) }
+        return unsafe String(cString: current) + "/" + path
     }
 }
 
@@ -83,7 +83,7 @@ extension LogSetup {
             "libvirt version: \(LibvirtVersion.text), package: \(LibvirtVersion.packageName)",
             "hostname: \(HostInfo.hostName)",
         ])
-        let setup = LogSetup(
+        let setup = unsafe LogSetup(
             system: system, name: name, paths: paths, level: level, isDaemon: options.isDaemon,
             isJournalThere: paths.root.isEmpty && access("/run/systemd/journal/socket", W_OK) == 0,
             isInteractive: isatty(0) == 1)

@@ -12,7 +12,7 @@ final class DescriptorSink: LogSink {
 
     /// A file that is made if missing (0600) and only ever appended to.
     init(path: String) throws(VirtError) {
-        let raw = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        let raw = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard raw >= 0 else { throw .system(errno, .none, "failed to open \(path)") }
         file = DescriptorBox(OwnedDescriptor(raw))
     }
@@ -24,22 +24,22 @@ final class DescriptorSink: LogSink {
 }
 
 /// The system log; it keeps time and process itself.
-final class SyslogSink: LogSink {
+@safe final class SyslogSink: LogSink {
     /// openlog keeps the pointer, so it must not move.
     nonisolated(unsafe) private let ident: UnsafeMutablePointer<CChar>?
 
-    init(ident: String) { self.ident = strdup(ident) }
+    init(ident: String) { unsafe self.ident = unsafe strdup(ident) }
 
     deinit {
         closelog()
-        free(ident)
+        unsafe free(ident)
     }
 
     func write(_ message: LogMessage, line: String) {
         // Another sink may have been closed since the last message, which forgets the name.
-        openlog(ident, 0, 0)
-        message.text.withCString { text in
-            withVaList([OpaquePointer(text)]) { vsyslog(message.level.syslogPriority, "%s", $0) }
+        unsafe openlog(ident, 0, 0)
+        unsafe message.text.withCString { text in
+            unsafe withVaList([OpaquePointer(text)]) { unsafe vsyslog(message.level.syslogPriority, "%s", $0) }
         }
     }
 }
@@ -57,13 +57,13 @@ final class JournalSink: LogSink {
     /// One entry of fields "NAME=value"; a value may hold line ends.
     private static func send(_ fields: [[UInt8]]) {
         var bytes = fields.flatMap { $0 }
-        bytes.withUnsafeMutableBytes { buffer in
+        unsafe bytes.withUnsafeMutableBytes { buffer in
             var offset = 0
-            let parts = fields.map { field in
+            let parts = unsafe fields.map { field in
                 defer { offset += field.count }
-                return iovec(iov_base: buffer.baseAddress?.advanced(by: offset), iov_len: field.count)
+                return unsafe iovec(iov_base: buffer.baseAddress?.advanced(by: offset), iov_len: field.count)
             }
-            _ = sd_journal_sendv(parts, Int32(parts.count))
+            _ = unsafe sd_journal_sendv(parts, Int32(parts.count))
         }
     }
 }

@@ -91,7 +91,8 @@ package struct ObjectStore: Sendable {
         guard let autostartDirectory, let target = try? path(of: name) else { return false }
         var linked = stat()
         var defined = stat()
-        return stat("\(autostartDirectory)/\(name)\(Self.suffix)", &linked) == 0 && stat(target, &defined) == 0
+        return unsafe stat("\(autostartDirectory)/\(name)\(Self.suffix)", &linked) == 0
+            && stat(target, &defined) == 0
             && linked.st_dev == defined.st_dev && linked.st_ino == defined.st_ino
     }
 

@@ -12,13 +12,13 @@ enum Signals {
     /// Blocks the handled signals in this thread and all later ones; SIGPIPE is ignored.
     static func prepare() throws(VirtError) {
         signal(SIGPIPE, SIG_IGN)
-        let result = clinux_block_signals(handled, Int32(handled.count))
+        let result = unsafe clinux_block_signals(handled, Int32(handled.count))
         guard result >= 0 else { throw .system(-result, .none, "Unable to set up signal handling") }
     }
 
     /// Calls `body` on the loop for each signal, from now on and for those that came since `prepare`.
     static func watch(on loop: EventLoop, _ body: @escaping @Sendable (Int32) -> Void) throws(VirtError) {
-        let descriptor = clinux_signal_descriptor(handled, Int32(handled.count))
+        let descriptor = unsafe clinux_signal_descriptor(handled, Int32(handled.count))
         guard descriptor >= 0 else { throw .system(-descriptor, .none, "Unable to set up signal handling") }
         loop.execute {
             do throws(VirtError) {

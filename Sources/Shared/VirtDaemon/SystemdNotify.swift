@@ -15,7 +15,7 @@ package struct SystemdNotify: Sendable {
 
     package func reloading() {
         var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
+        unsafe clock_gettime(CLOCK_MONOTONIC, &now)
         let microseconds = Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1_000
         send("RELOADING=1\nMONOTONIC_USEC=\(microseconds)")
     }
@@ -52,7 +52,7 @@ package struct SystemdNotify: Sendable {
     private func send(_ message: String, _ descriptors: [Int32] = []) {
         guard isActive else { return }
         let result =
-            descriptors.isEmpty
+            unsafe descriptors.isEmpty
             ? sd_notify(0, message) : sd_pid_notify_with_fds(0, 0, message, descriptors, UInt32(descriptors.count))
         if result < 0 { log.warning("cannot notify systemd: \(VirtError.describe(errno: -result))") }
     }

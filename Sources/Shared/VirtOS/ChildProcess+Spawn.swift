@@ -14,7 +14,7 @@ extension ChildProcess {
         try child.checkStrings()
         var started = clinux_started(pid: -1, pidfd: -1, status: -1, release: -1)
         var report = clinux_report()
-        let result = child.withC(executable) { clinux_child_start(&$0, &started, &report) }
+        let result = unsafe child.withC(executable) { unsafe clinux_child_start(&$0, &started, &report) }
         guard result >= 0 else { throw child.error(report) }
         let process = RunningChild(started, child, loop)
         if !child.handshake {
@@ -73,26 +73,26 @@ extension ChildProcess {
         let mask = affinityMask
         let strings = CStrings([path], [executable] + arguments, environment)
         defer { withExtendedLifetime(strings) {} }
-        return sources.withUnsafeBufferPointer { sources in
-            targets.withUnsafeBufferPointer { targets in
-                scratch.withUnsafeMutableBufferPointer { scratch in
-                    limits.withUnsafeBufferPointer { limits in
-                        groups.withUnsafeBufferPointer { groups in
-                            mask.withUnsafeBufferPointer { mask in
-                                var child = clinux_child()
-                                child.executable = UnsafePointer(strings.lists[0][0])
-                                child.arguments = UnsafePointer(strings.lists[1])
-                                child.environment = UnsafePointer(strings.lists[2])
-                                (child.sources, child.targets) = (sources.baseAddress, targets.baseAddress)
-                                child.scratch = scratch.baseAddress
-                                child.descriptor_count = Int32(sources.count)
-                                (child.limits, child.limit_count) = (limits.baseAddress, Int32(limits.count))
-                                (child.groups, child.group_count) = (groups.baseAddress, Int32(groups.count))
-                                child.affinity = affinity == nil ? nil : mask.baseAddress
-                                child.affinity_size = Int32(mask.count)
-                                return withPaths(&child) {
-                                    setPlain(&$0)
-                                    return body(&$0)
+        return unsafe sources.withUnsafeBufferPointer { sources in
+            unsafe targets.withUnsafeBufferPointer { targets in
+                unsafe scratch.withUnsafeMutableBufferPointer { scratch in
+                    unsafe limits.withUnsafeBufferPointer { limits in
+                        unsafe groups.withUnsafeBufferPointer { groups in
+                            unsafe mask.withUnsafeBufferPointer { mask in
+                                var child = unsafe clinux_child()
+                                unsafe child.executable = unsafe UnsafePointer(strings.lists[0][0])
+                                unsafe child.arguments = unsafe UnsafePointer(strings.lists[1])
+                                unsafe child.environment = unsafe UnsafePointer(strings.lists[2])
+                                unsafe (child.sources, child.targets) = (sources.baseAddress, targets.baseAddress)
+                                unsafe child.scratch = scratch.baseAddress
+                                unsafe child.descriptor_count = Int32(sources.count)
+                                unsafe (child.limits, child.limit_count) = (limits.baseAddress, Int32(limits.count))
+                                unsafe (child.groups, child.group_count) = (groups.baseAddress, Int32(groups.count))
+                                unsafe child.affinity = affinity == nil ? nil : mask.baseAddress
+                                unsafe child.affinity_size = Int32(mask.count)
+                                return unsafe withPaths(&child) {
+                                    unsafe setPlain(&$0)
+                                    return unsafe body(&$0)
                                 }
                             }
                         }
@@ -105,24 +105,24 @@ extension ChildProcess {
     private func withPaths<Result>(_ child: inout clinux_child, _ body: (inout clinux_child) -> Result) -> Result {
         let strings = CStrings([workingDirectory ?? ""], [cgroup.map { "\($0)/cgroup.procs" } ?? ""], [pidFile ?? ""])
         defer { withExtendedLifetime(strings) {} }
-        child.directory = workingDirectory == nil ? nil : UnsafePointer(strings.lists[0][0])
-        child.cgroup_procs = cgroup == nil ? nil : UnsafePointer(strings.lists[1][0])
-        child.pid_file = pidFile == nil ? nil : UnsafePointer(strings.lists[2][0])
-        return body(&child)
+        unsafe child.directory = unsafe workingDirectory == nil ? nil : UnsafePointer(strings.lists[0][0])
+        unsafe child.cgroup_procs = unsafe cgroup == nil ? nil : UnsafePointer(strings.lists[1][0])
+        unsafe child.pid_file = unsafe pidFile == nil ? nil : UnsafePointer(strings.lists[2][0])
+        return unsafe body(&child)
     }
 
     private func setPlain(_ child: inout clinux_child) {
-        child.file_mask = umask.map { Int32($0 & 0o777) } ?? -1
-        child.new_session = newSession
-        child.new_group = newProcessGroup && !newSession
-        child.daemonize = daemonize
-        child.handshake = handshake
-        child.set_user = user != nil
-        child.uid = user?.uid ?? 0
-        child.gid = user?.gid ?? 0
-        child.set_capabilities = keepCapabilities != nil
-        child.capabilities = keepCapabilities ?? 0
-        child.no_new_privileges = noNewPrivileges
+        unsafe child.file_mask = umask.map { Int32($0 & 0o777) } ?? -1
+        unsafe child.new_session = newSession
+        unsafe child.new_group = newProcessGroup && !newSession
+        unsafe child.daemonize = daemonize
+        unsafe child.handshake = handshake
+        unsafe child.set_user = user != nil
+        unsafe child.uid = user?.uid ?? 0
+        unsafe child.gid = user?.gid ?? 0
+        unsafe child.set_capabilities = keepCapabilities != nil
+        unsafe child.capabilities = keepCapabilities ?? 0
+        unsafe child.no_new_privileges = noNewPrivileges
     }
 
     /// A cpu_set_t, in whole words of the kernel.
@@ -135,24 +135,25 @@ extension ChildProcess {
 }
 
 /// NULL-terminated arrays of C strings.
-private final class CStrings {
+@safe private final class CStrings {
     let lists: [UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>]
     private let counts: [Int]
 
     init(_ lists: [String]...) {
         counts = lists.map(\.count)
-        self.lists = lists.map { strings in
+        unsafe self.lists = unsafe lists.map { strings in
             let list = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: strings.count + 1)
-            for (index, string) in strings.enumerated() { list[index] = strdup(string) }
-            list[strings.count] = nil
-            return list
+            for (index, string) in strings.enumerated() { unsafe list[index] = unsafe strdup(string) }
+            unsafe list[strings.count] = nil
+            return unsafe list
         }
     }
 
     deinit {
-        for (list, count) in zip(lists, counts) {
-            for index in 0..<count { free(list[index]) }
-            list.deallocate()
+        for index in unsafe lists.indices {
+            let list = unsafe lists[index]
+            for position in 0..<counts[index] { unsafe free(list[position]) }
+            unsafe list.deallocate()
         }
     }
 }

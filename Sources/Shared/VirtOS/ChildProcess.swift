@@ -55,7 +55,7 @@ package struct ChildProcess: Sendable {
     package static var commonEnvironment: [String] {
         var result = ["LC_ALL=C"]
         for name in ["LD_PRELOAD", "LD_LIBRARY_PATH", "PATH", "HOME", "USER", "LOGNAME", "TMPDIR"] {
-            if let value = getenv(name) { result.append("\(name)=\(String(cString: value))") }
+            if let value = unsafe getenv(name) { result.append(unsafe "\(name)=\(String(cString: value))") }
         }
         return result
     }
@@ -78,11 +78,11 @@ package struct ChildProcess: Sendable {
 
     /// The path of a program: as it is if it holds a slash, else from PATH and the usual system directories.
     package static func find(_ name: String) -> String? {
-        if name.utf8.contains(UInt8(ascii: "/")) { return access(name, X_OK) == 0 ? name : nil }
-        let path = getenv("PATH").map { String(cString: $0) } ?? ""
+        if name.utf8.contains(UInt8(ascii: "/")) { return unsafe access(name, X_OK) == 0 ? name : nil }
+        let path = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? ""
         for directory in (path + ":/usr/sbin:/usr/bin:/sbin:/bin").split(separator: ":") {
             let candidate = "\(directory)/\(name)"
-            if access(candidate, X_OK) == 0, !FileSystem.isDirectory(candidate) { return candidate }
+            if unsafe access(candidate, X_OK) == 0, !FileSystem.isDirectory(candidate) { return candidate }
         }
         return nil
     }

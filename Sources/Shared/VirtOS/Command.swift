@@ -65,9 +65,9 @@ final class Command: @unchecked Sendable {
     // MARK: Streams
 
     private func receive(_ descriptor: DescriptorBox, _ stream: Stream) {
-        let count = withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 1) { buffer in
-            let count = Glibc.read(descriptor.rawValue, buffer.baseAddress, buffer.count)
-            if count > 0 { stream.bytes += buffer[..<count] }
+        let count = unsafe withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 1) { buffer in
+            let count = unsafe Glibc.read(descriptor.rawValue, buffer.baseAddress, buffer.count)
+            if count > 0 { unsafe stream.bytes += buffer[..<count] }
             return count
         }
         if count < 0, errno == EAGAIN || errno == EINTR { return }
@@ -80,8 +80,8 @@ final class Command: @unchecked Sendable {
     }
 
     private func send(_ descriptor: DescriptorBox) {
-        let count = input.withUnsafeBytes { bytes in
-            bytes.isEmpty
+        let count = unsafe input.withUnsafeBytes { bytes in
+            unsafe bytes.isEmpty
                 ? 0 : Glibc.write(descriptor.rawValue, bytes.baseAddress?.advanced(by: sent), bytes.count - sent)
         }
         if count < 0, errno == EAGAIN || errno == EINTR { return }

@@ -19,7 +19,7 @@ enum LoopItem {
 /// descriptors, then the due timers, then a bounded number of jobs, so that none starves the others.
 ///
 /// A loop lives until `shutdown()`; its thread keeps it alive.
-package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
+@safe package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     package let name: String
     let epoll: Int32
     private let wakeup: Int32
@@ -67,7 +67,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         self.wakeup = wakeup
         self.stallLimit = stallLimit.wholeNanoseconds
         self.onStall = onStall ?? Stall.log
-        events = .allocate(capacity: Self.eventsPerTurn)
+        unsafe events = .allocate(capacity: Self.eventsPerTurn)
         // Edge-triggered: each write wakes the loop, and nobody has to read the counter back.
         let result = clinux_epoll_control(epoll, EPOLL_CTL_ADD, wakeup, EPOLLIN.rawValue | EPOLLET.rawValue, nil)
         guard result >= 0 else { throw .system(-result, .none, "Unable to watch an event descriptor") }
@@ -77,18 +77,18 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     deinit {
         close(epoll)
         close(wakeup)
-        events.deallocate()
+        unsafe events.deallocate()
     }
 
     // MARK: Threads
 
     /// Whether the caller is on the loop's thread.
-    package var inLoop: Bool { clinux_current_loop() == Unmanaged.passUnretained(self).toOpaque() }
+    package var inLoop: Bool { unsafe clinux_current_loop() == Unmanaged.passUnretained(self).toOpaque() }
 
     /// The loop whose thread the caller is on.
     package static var current: EventLoop? {
-        guard let loop = clinux_current_loop() else { return nil }
-        return Unmanaged<EventLoop>.fromOpaque(loop).takeUnretainedValue()
+        guard let loop = unsafe clinux_current_loop() else { return nil }
+        return unsafe Unmanaged<EventLoop>.fromOpaque(loop).takeUnretainedValue()
     }
 
     /// The time that deadlines are compared with.
@@ -126,7 +126,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     @_implements(TaskExecutor,enqueue(_:))
     package func enqueueTask(_ job: consuming ExecutorJob) { add(.task(UnownedJob(job))) }
 
-    package func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+    package func asUnownedSerialExecutor() -> UnownedSerialExecutor { unsafe UnownedSerialExecutor(ordinary: self) }
 
     package func checkIsolated() { precondition(inLoop, "not on event loop \(name)") }
 
@@ -149,7 +149,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     // MARK: The loop
 
     private func run() {
-        clinux_set_current_loop(Unmanaged.passUnretained(self).toOpaque())
+        unsafe clinux_set_current_loop(Unmanaged.passUnretained(self).toOpaque())
         while !isStopping.load(ordering: .relaxed) { turn() }
         takeRemote()
         while !queue.isEmpty { runJobs() }
@@ -162,13 +162,14 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
     private func turn() {
         if hasRemote.load(ordering: .relaxed) { takeRemote() }
-        let ready = Int(clinux_epoll_wait(epoll, events, Int32(Self.eventsPerTurn), timeout()))
+        let ready = unsafe Int(clinux_epoll_wait(epoll, events, Int32(Self.eventsPerTurn), timeout()))
         isSleeping.store(false, ordering: .relaxed)
         lastTick = clinux_monotonic_coarse()
         var index = 0
         while index < ready {
-            if let watch = clinux_event_data(events + index) {
-                deliver(Unmanaged<Watch>.fromOpaque(watch).takeUnretainedValue(), clinux_event_bits(events + index))
+            if let watch = unsafe clinux_event_data(events + index) {
+                unsafe deliver(
+                    Unmanaged<Watch>.fromOpaque(watch).takeUnretainedValue(), clinux_event_bits(events + index))
             }
             index &+= 1
         }
@@ -222,10 +223,10 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         while left > 0, lastTick &- start < Self.nanosecondsOfJobsPerTurn, let item = queue.popFirst() {
             switch item {
             case .serial(let job):
-                job.runSynchronously(on: asUnownedSerialExecutor())
+                unsafe job.runSynchronously(on: asUnownedSerialExecutor())
                 noteTime { .job }
             case .task(let job):
-                job.runSynchronously(on: asUnownedTaskExecutor())
+                unsafe job.runSynchronously(on: asUnownedTaskExecutor())
                 noteTime { .job }
             case .closure(let body):
                 body()

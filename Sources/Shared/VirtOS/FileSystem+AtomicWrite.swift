@@ -31,11 +31,11 @@ extension FileSystem {
         let temporary = "\(directory)/.virtswarm-\(getpid())-\(number).new"
         do throws(VirtError) {
             try writeNew(temporary, bytes, mode, owner)
-            guard rename(temporary, path) == 0 else {
+            guard unsafe rename(temporary, path) == 0 else {
                 throw .system(errno, .none, "Failed to rename file '\(temporary)' to '\(path)'")
             }
         } catch {
-            unlink(temporary)
+            unsafe unlink(temporary)
             throw error
         }
         try syncDirectory(directory)
@@ -44,7 +44,7 @@ extension FileSystem {
     private static func writeNew(
         _ path: String, _ bytes: [UInt8], _ mode: UInt32, _ owner: Owner?
     ) throws(VirtError) {
-        unlink(path)  // what a crashed process of the same id left
+        unsafe unlink(path)  // what a crashed process of the same id left
         let file = try OwnedDescriptor(opening: path, O_WRONLY | O_CREAT | O_EXCL, mode: mode & 0o700)
         if let owner, fchown(file.rawValue, owner.uid, owner.gid) < 0 {
             throw .system(errno, .none, "cannot chown '\(path)' to (\(owner.uid), \(owner.gid))")

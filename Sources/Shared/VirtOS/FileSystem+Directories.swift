@@ -4,27 +4,27 @@ package import VirtCore
 extension FileSystem {
     /// Makes a directory and those above it that are missing. Existing ones keep their mode.
     package static func makeDirectories(_ path: String, mode: UInt32 = 0o755) throws(VirtError) {
-        if mkdir(path, mode) == 0 || errno == EEXIST && isDirectory(path) { return }
+        if unsafe mkdir(path, mode) == 0 || errno == EEXIST && isDirectory(path) { return }
         guard errno == ENOENT, path != directory(of: path) else {
             throw .system(errno, .none, "cannot create directory '\(path)'")
         }
         try makeDirectories(directory(of: path), mode: mode)
-        guard mkdir(path, mode) == 0 || errno == EEXIST && isDirectory(path) else {
+        guard unsafe mkdir(path, mode) == 0 || errno == EEXIST && isDirectory(path) else {
             throw .system(errno, .none, "cannot create directory '\(path)'")
         }
     }
 
     /// The names in a directory, sorted; none if there is no such directory.
     package static func names(in path: String) throws(VirtError) -> [String] {
-        guard let directory = opendir(path) else {
+        guard let directory = unsafe opendir(path) else {
             if errno == ENOENT { return [] }
             throw .system(errno, .none, "cannot open directory '\(path)'")
         }
-        defer { closedir(directory) }
+        defer { unsafe closedir(directory) }
         var names: [String] = []
         errno = 0
-        while let entry = readdir(directory) {
-            let name = name(of: entry)
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe name(of: entry)
             if name != ".", name != ".." { names.append(name) }
             errno = 0
         }
@@ -33,21 +33,21 @@ extension FileSystem {
     }
 
     private static func name(of entry: UnsafeMutablePointer<dirent>) -> String {
-        withUnsafePointer(to: &entry.pointee.d_name) {
-            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+            unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
         }
     }
 
     /// Makes `path` a symbolic link to `target`, replacing a link or file that was there, in one step.
     package static func makeLink(_ path: String, to target: String) throws(VirtError) {
-        if symlink(target, path) == 0 { return }
+        if unsafe symlink(target, path) == 0 { return }
         guard errno == EEXIST else { throw linkError(path, target) }
         let temporary = "\(directory(of: path))/.virtswarm-\(getpid())-link.new"
-        unlink(temporary)
-        guard symlink(target, temporary) == 0 else { throw linkError(path, target) }
-        guard rename(temporary, path) == 0 else {
+        unsafe unlink(temporary)
+        guard unsafe symlink(target, temporary) == 0 else { throw linkError(path, target) }
+        guard unsafe rename(temporary, path) == 0 else {
             let error = linkError(path, target)
-            unlink(temporary)
+            unsafe unlink(temporary)
             throw error
         }
     }
@@ -58,18 +58,18 @@ extension FileSystem {
 
     /// Where a symbolic link points; nil if the path is none.
     package static func linkTarget(_ path: String) -> String? {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
             guard let start = buffer.baseAddress else { return nil }
-            let length = readlink(path, start, buffer.count)
+            let length = unsafe readlink(path, start, buffer.count)
             guard length >= 0 else { return nil }
-            return String(decoding: UnsafeRawBufferPointer(buffer).prefix(length), as: UTF8.self)
+            return unsafe String(decoding: UnsafeRawBufferPointer(buffer).prefix(length), as: UTF8.self)
         }
     }
 
     /// Removes a directory with everything in it, following no links. No such path is no error.
     package static func removeTree(_ path: String) throws(VirtError) {
         var status = stat()
-        guard lstat(path, &status) == 0 else {
+        guard unsafe lstat(path, &status) == 0 else {
             if errno == ENOENT { return }
             throw .system(errno, .none, "cannot stat '\(path)'")
         }
@@ -88,24 +88,24 @@ extension FileSystem {
     private static func removeTree(
         _ name: String, in parent: Int32, _ path: String, depth: Int
     ) throws(VirtError) {
-        let raw = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        let raw = unsafe openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard raw >= 0, depth < maximumDepth else {
             throw .system(raw < 0 ? errno : ELOOP, .none, "cannot open directory '\(path)'")
         }
-        guard let stream = fdopendir(raw) else {
+        guard let stream = unsafe fdopendir(raw) else {
             close(raw)
             throw .system(errno, .none, "cannot open directory '\(path)'")
         }
-        defer { closedir(stream) }
-        while let entry = readdir(stream) {
-            let child = self.name(of: entry)
-            if child == "." || child == ".." || unlinkat(raw, child, 0) == 0 { continue }
+        defer { unsafe closedir(stream) }
+        while let entry = unsafe readdir(stream) {
+            let child = unsafe self.name(of: entry)
+            if unsafe child == "." || child == ".." || unlinkat(raw, child, 0) == 0 { continue }
             guard errno == EISDIR || errno == EPERM else {
                 throw .system(errno, .none, "cannot delete file '\(path)/\(child)'")
             }
             try removeTree(child, in: raw, "\(path)/\(child)", depth: depth + 1)
         }
-        guard unlinkat(parent, name, AT_REMOVEDIR) == 0 else {
+        guard unsafe unlinkat(parent, name, AT_REMOVEDIR) == 0 else {
             throw .system(errno, .none, "Failed to delete '\(path)'")
         }
     }

@@ -12,12 +12,12 @@ package enum FileSystem {
 
     private static func readAll(_ file: Int32, _ path: String, _ limit: Int) throws(VirtError) -> [UInt8] {
         var status = stat()
-        let hint = fstat(file, &status) == 0 && status.st_size > 0 ? min(status.st_size, limit) : 4096
+        let hint = unsafe fstat(file, &status) == 0 && status.st_size > 0 ? min(status.st_size, limit) : 4096
         var bytes: [UInt8] = []
         bytes.reserveCapacity(hint + 1)
         var chunk = [UInt8](repeating: 0, count: min(max(hint + 1, 4096), 1 << 20))
         while true {
-            let count = Glibc.read(file, &chunk, chunk.count)
+            let count = unsafe Glibc.read(file, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw .system(errno, .none, "Failed to read file '\(path)'") }
             guard count > 0 else { return bytes }
@@ -30,8 +30,8 @@ package enum FileSystem {
     package static func write(_ descriptor: Int32, _ bytes: [UInt8], name: String) throws(VirtError) {
         var done = 0
         while done < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress?.advanced(by: done), $0.count - done)
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.write(descriptor, $0.baseAddress?.advanced(by: done), $0.count - done)
             }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw .system(errno, .none, "cannot write data to file '\(name)'") }
@@ -40,18 +40,18 @@ package enum FileSystem {
     }
 
     /// Whether the path leads to something.
-    package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+    package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
     /// Whether the path leads to a directory.
     package static func isDirectory(_ path: String) -> Bool {
         var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     /// Removes a file or link. False: there was none.
     @discardableResult
     package static func remove(_ path: String) throws(VirtError) -> Bool {
-        if unlink(path) == 0 { return true }
+        if unsafe unlink(path) == 0 { return true }
         guard errno == ENOENT else { throw .system(errno, .none, "Unable to remove file '\(path)'") }
         return false
     }

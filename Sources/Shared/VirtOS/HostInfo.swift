@@ -10,10 +10,12 @@ package enum HostInfo {
 
     /// The machine's name, as the kernel has it.
     package static var hostName: String {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
-            guard let start = buffer.baseAddress, gethostname(start, buffer.count) == 0 else { return "localhost" }
-            buffer[buffer.count - 1] = 0
-            return String(cString: start)
+        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+            guard let start = buffer.baseAddress, unsafe gethostname(start, buffer.count) == 0 else {
+                return "localhost"
+            }
+            unsafe buffer[buffer.count - 1] = 0
+            return unsafe String(cString: start)
         }
     }
 
@@ -30,32 +32,32 @@ package enum HostInfo {
 
     /// The name of a user; nil if the id has none.
     package static func userName(_ uid: UInt32) -> String? {
-        lookUp { buffer, size in
-            var entry = passwd()
+        unsafe lookUp { buffer, size in
+            var entry = unsafe passwd()
             var found: UnsafeMutablePointer<passwd>?
-            let result = getpwuid_r(uid, &entry, buffer, size, &found)
-            return (result, found?.pointee.pw_name.map { String(cString: $0) })
+            let result = unsafe getpwuid_r(uid, &entry, buffer, size, &found)
+            return unsafe (result, found?.pointee.pw_name.map { unsafe String(cString: $0) })
         }
     }
 
     /// The name of a group; nil if the id has none.
     package static func groupName(_ gid: UInt32) -> String? {
-        lookUp { buffer, size in
-            var entry = GroupEntry()
+        unsafe lookUp { buffer, size in
+            var entry = unsafe GroupEntry()
             var found: UnsafeMutablePointer<GroupEntry>?
-            let result = getgrgid_r(gid, &entry, buffer, size, &found)
-            return (result, found?.pointee.gr_name.map { String(cString: $0) })
+            let result = unsafe getgrgid_r(gid, &entry, buffer, size, &found)
+            return unsafe (result, found?.pointee.gr_name.map { unsafe String(cString: $0) })
         }
     }
 
     /// A user's id and own group. The name may be a number, with "+" before it to say so, as libvirt's settings allow.
     package static func user(named name: String) -> (uid: UInt32, gid: UInt32)? {
         if name.hasPrefix("+") { return UInt32(name.dropFirst()).map { ($0, $0) } }
-        let found: (UInt32, UInt32)? = lookUp { buffer, size in
-            var entry = passwd()
+        let found: (UInt32, UInt32)? = unsafe lookUp { buffer, size in
+            var entry = unsafe passwd()
             var found: UnsafeMutablePointer<passwd>?
-            let result = getpwnam_r(name, &entry, buffer, size, &found)
-            return (result, found.map { ($0.pointee.pw_uid, $0.pointee.pw_gid) })
+            let result = unsafe getpwnam_r(name, &entry, buffer, size, &found)
+            return unsafe (result, found.map { unsafe ($0.pointee.pw_uid, $0.pointee.pw_gid) })
         }
         return found ?? UInt32(name).map { ($0, $0) }
     }
@@ -63,11 +65,11 @@ package enum HostInfo {
     /// A group's id. The name may be a number, with "+" before it to say so.
     package static func group(named name: String) -> UInt32? {
         if name.hasPrefix("+") { return UInt32(name.dropFirst()) }
-        let found: UInt32? = lookUp { buffer, size in
-            var entry = GroupEntry()
+        let found: UInt32? = unsafe lookUp { buffer, size in
+            var entry = unsafe GroupEntry()
             var found: UnsafeMutablePointer<GroupEntry>?
-            let result = getgrnam_r(name, &entry, buffer, size, &found)
-            return (result, found?.pointee.gr_gid)
+            let result = unsafe getgrnam_r(name, &entry, buffer, size, &found)
+            return unsafe (result, found?.pointee.gr_gid)
         }
         return found ?? UInt32(name)
     }
@@ -76,7 +78,7 @@ package enum HostInfo {
     package static func groups(ofUser name: String, gid: UInt32) -> [UInt32] {
         var count: Int32 = 64
         var groups = [gid_t](repeating: 0, count: Int(count))
-        while getgrouplist(name, gid, &groups, &count) < 0, count > Int32(groups.count), count <= 65536 {
+        while unsafe getgrouplist(name, gid, &groups, &count) < 0, count > Int32(groups.count), count <= 65536 {
             groups = [gid_t](repeating: 0, count: Int(count))
         }
         return Array(groups.prefix(Int(max(0, count))))
@@ -86,8 +88,8 @@ package enum HostInfo {
     private static func lookUp<T>(_ body: (UnsafeMutablePointer<CChar>, Int) -> (Int32, T?)) -> T? {
         var size = 1024
         while size <= 1 << 20 {
-            let (result, value) = withUnsafeTemporaryAllocation(of: CChar.self, capacity: size) { buffer in
-                buffer.baseAddress.map { body($0, size) } ?? (0, nil)
+            let (result, value) = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: size) { buffer in
+                unsafe buffer.baseAddress.map { unsafe body($0, size) } ?? (0, nil)
             }
             guard result == ERANGE || result == EINTR else { return value }
             size *= 4

@@ -2,45 +2,45 @@ import CLinux
 import Glibc
 
 /// A value behind a lock that threads can also wait at. For threads that may block; never for an event loop.
-final class Monitor<Value>: @unchecked Sendable {
+@safe final class Monitor<Value>: @unchecked Sendable {
     private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var value: Value
 
     init(_ value: Value) {
         self.value = value
-        pthread_mutex_init(lock, nil)
+        unsafe pthread_mutex_init(lock, nil)
         var attributes = pthread_condattr_t()
-        pthread_condattr_init(&attributes)
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-        pthread_cond_init(condition, &attributes)
-        pthread_condattr_destroy(&attributes)
+        unsafe pthread_condattr_init(&attributes)
+        unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        unsafe pthread_cond_init(condition, &attributes)
+        unsafe pthread_condattr_destroy(&attributes)
     }
 
     deinit {
-        pthread_cond_destroy(condition)
-        pthread_mutex_destroy(lock)
-        condition.deallocate()
-        lock.deallocate()
+        unsafe pthread_cond_destroy(condition)
+        unsafe pthread_mutex_destroy(lock)
+        unsafe condition.deallocate()
+        unsafe lock.deallocate()
     }
 
     /// `wakeOne` lets one waiting thread look at the value again afterwards.
     func withLock<Result>(_ body: (inout Value, _ wakeOne: () -> Void) throws -> Result) rethrows -> Result {
-        pthread_mutex_lock(lock)
-        defer { pthread_mutex_unlock(lock) }
-        return try body(&value) { pthread_cond_signal(condition) }
+        unsafe pthread_mutex_lock(lock)
+        defer { unsafe pthread_mutex_unlock(lock) }
+        return try body(&value) { unsafe pthread_cond_signal(condition) }
     }
 
     /// Calls `body` until it gives something, waiting for changes in between; `body` learns whether `patience` is over.
     func wait<Result>(patience: Duration, _ body: (inout Value, _ isLate: Bool) -> Result?) -> Result {
-        pthread_mutex_lock(lock)
-        defer { pthread_mutex_unlock(lock) }
+        unsafe pthread_mutex_lock(lock)
+        defer { unsafe pthread_mutex_unlock(lock) }
         let deadline = (MonotonicTime.now() + patience).nanoseconds
         var limit = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
         var isLate = false
         while true {
             if let result = body(&value, isLate) { return result }
-            isLate = pthread_cond_timedwait(condition, lock, &limit) == ETIMEDOUT
+            isLate = unsafe pthread_cond_timedwait(condition, lock, &limit) == ETIMEDOUT
         }
     }
 }

@@ -33,7 +33,7 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
 
     /// Opens a file, close-on-exec whatever `flags` say.
     package init(opening path: String, _ flags: Int32, mode: UInt32 = 0o600) throws(VirtError) {
-        let raw = path.withCString { clinux_open($0, flags, mode) }
+        let raw = unsafe path.withCString { unsafe clinux_open($0, flags, mode) }
         guard raw >= 0 else { throw .system(-raw, .none, "Failed to open file '\(path)'") }
         self.init(raw)
     }
@@ -41,7 +41,7 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
     /// A pipe, both ends close-on-exec and, if asked, non-blocking.
     package static func pipe(nonBlocking: Bool = false) throws(VirtError) -> Pipe {
         var ends: [Int32] = [-1, -1]
-        let result = clinux_pipe(&ends, nonBlocking)
+        let result = unsafe clinux_pipe(&ends, nonBlocking)
         guard result >= 0 else { throw .system(-result, .none, "Unable to create pipes") }
         return Pipe(
             reading: DescriptorBox(OwnedDescriptor(ends[0])), writing: DescriptorBox(OwnedDescriptor(ends[1])))

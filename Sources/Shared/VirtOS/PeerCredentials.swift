@@ -22,17 +22,17 @@ extension UnixSocket {
     /// Asks the kernel for the peer of a connected socket.
     package static func peerCredentials(_ socket: Int32) throws(VirtError) -> PeerCredentials {
         var peer = PeerCredentials(pid: 0, uid: 0, gid: 0)
-        let result = clinux_peer_credentials(socket, &peer.pid, &peer.uid, &peer.gid)
+        let result = unsafe clinux_peer_credentials(socket, &peer.pid, &peer.uid, &peer.gid)
         guard result >= 0 else { throw .system(-result, .rpc, "Failed to get client socket identity") }
         peer.securityContext = securityContext(socket)
         return peer
     }
 
     private static func securityContext(_ socket: Int32) -> String? {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
-            let length = clinux_peer_security(socket, buffer.baseAddress, buffer.count)
+        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
+            let length = unsafe clinux_peer_security(socket, buffer.baseAddress, buffer.count)
             guard length > 0, length <= buffer.count else { return nil }
-            return String(
+            return unsafe String(
                 decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<length]), as: UTF8.self)
         }
     }

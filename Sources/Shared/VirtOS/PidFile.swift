@@ -35,7 +35,7 @@ package struct PidFile: ~Copyable, Sendable {
     }
 
     /// Removes the file and gives up the lock, in this order: nobody locks a file that is about to go.
-    package consuming func remove() { unlink(path) }
+    package consuming func remove() { unsafe unlink(path) }
 
     /// The id in a pid file; nil if there is none, or no sensible one.
     package static func read(_ path: String) -> Int32? {
@@ -53,7 +53,7 @@ package struct PidFile: ~Copyable, Sendable {
     }
 
     private static func open(_ path: String) throws(VirtError) -> OwnedDescriptor {
-        let raw = clinux_open(path, O_RDWR | O_CREAT, 0o644)
+        let raw = unsafe clinux_open(path, O_RDWR | O_CREAT, 0o644)
         guard raw >= 0 else { throw .system(-raw, .none, "Failed to open pid file '\(path)'") }
         return OwnedDescriptor(raw)
     }
@@ -61,7 +61,7 @@ package struct PidFile: ~Copyable, Sendable {
     private static func isSame(_ file: Int32, _ path: String) -> Bool {
         var ours = stat()
         var theirs = stat()
-        return fstat(file, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino
+        return unsafe fstat(file, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino
             && ours.st_dev == theirs.st_dev
     }
 }

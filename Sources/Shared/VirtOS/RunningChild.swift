@@ -100,7 +100,7 @@ package final class RunningChild: Sendable {
 
     private func openGate() {
         gate.withLock { gate in
-            if let gate { _ = Glibc.write(gate.rawValue, [1], 1) }
+            if let gate { _ = unsafe Glibc.write(gate.rawValue, [1], 1) }
             gate = nil
         }
     }
@@ -113,7 +113,7 @@ package final class RunningChild: Sendable {
         var report = clinux_report()
         var count = 0
         repeat {
-            count = Glibc.read(status.rawValue, &report, MemoryLayout<clinux_report>.size)
+            count = unsafe Glibc.read(status.rawValue, &report, MemoryLayout<clinux_report>.size)
         } while count < 0 && errno == EINTR
         gate.withLock { $0 = nil }
         core.exec.fulfil(.success(()))
@@ -132,7 +132,7 @@ package final class RunningChild: Sendable {
         var watch: Watch?
         let body: (Readiness) -> Void = { _ in
             var status: Int32 = 0
-            let result = clinux_child_reap(core.pidfd.rawValue, &status)
+            let result = unsafe clinux_child_reap(core.pidfd.rawValue, &status)
             guard result != 0 else { return }
             watch?.cancel()
             core.exit.fulfil(result > 0 ? ExitStatus(waitStatus: status) : .unknown)
@@ -146,7 +146,7 @@ package final class RunningChild: Sendable {
         var watch: Watch?
         let body: (Readiness) -> Void = { _ in
             var report = clinux_report()
-            let count = Glibc.read(status.rawValue, &report, MemoryLayout<clinux_report>.size)
+            let count = unsafe Glibc.read(status.rawValue, &report, MemoryLayout<clinux_report>.size)
             if count < 0, errno == EINTR || errno == EAGAIN { return }
             if count > 0, report.error == 0 { return core.handshake.fulfil(.success(())) }
             watch?.cancel()

@@ -15,24 +15,24 @@ enum SystemThread {
     /// Starts a joinable thread with all signals blocked: signals are for the descriptor that waits for them.
     /// Returns the thread, or nil and the errno.
     static func start(name: String, _ body: @escaping @Sendable () -> Void) -> (pthread_t?, Int32) {
-        let start = Unmanaged.passRetained(Start(name, body))
+        let start = unsafe Unmanaged.passRetained(Start(name, body))
         var all = sigset_t()
         var previous = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_SETMASK, &all, &previous)
-        defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
+        unsafe sigfillset(&all)
+        unsafe pthread_sigmask(SIG_SETMASK, &all, &previous)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &previous, nil) }
         var thread = pthread_t()
-        let result = pthread_create(
+        let result = unsafe pthread_create(
             &thread, nil,
             { argument in
-                guard let argument else { return nil }
-                let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-                clinux_set_thread_name(start.name)
+                guard let argument = unsafe argument else { return nil }
+                let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                unsafe clinux_set_thread_name(start.name)
                 start.body()
                 return nil
-            }, start.toOpaque())
+            }, unsafe start.toOpaque())
         guard result == 0 else {
-            start.release()
+            unsafe start.release()
             return (nil, result)
         }
         return (thread, 0)

@@ -16,12 +16,12 @@ extension UnixSocket {
         guard fchmod(socket.rawValue, mode & 0o700) == 0 else {
             throw .system(errno, .rpc, "Failed to set permissions of socket '\(path)'")
         }
-        let result = path.withUTF8Bytes { clinux_unix_bind(socket.rawValue, $0, $1) }
+        let result = unsafe path.withUTF8Bytes { unsafe clinux_unix_bind(socket.rawValue, $0, $1) }
         guard result >= 0 else { throw .system(-result, .rpc, "Failed to bind socket to '\(path)'") }
         do throws(VirtError) {
             try finish(socket.rawValue, path, mode, group, backlog)
         } catch {
-            unlink(path)
+            unsafe unlink(path)
             throw error
         }
         return socket
@@ -30,10 +30,10 @@ extension UnixSocket {
     private static func finish(
         _ socket: Int32, _ path: String, _ mode: UInt32, _ group: UInt32?, _ backlog: Int32
     ) throws(VirtError) {
-        if let group, chown(path, uid_t.max, group) < 0 {
+        if let group, unsafe chown(path, uid_t.max, group) < 0 {
             throw .system(errno, .rpc, "Failed to change group ID of '\(path)' to \(group)")
         }
-        guard chmod(path, mode) == 0 else {
+        guard unsafe chmod(path, mode) == 0 else {
             throw .system(errno, .rpc, "Failed to set permissions of socket '\(path)'")
         }
         guard Glibc.listen(socket, backlog) == 0 else {
@@ -43,13 +43,15 @@ extension UnixSocket {
 
     private static func removeStale(_ path: String) throws(VirtError) {
         let probe = try make()
-        let result = path.withUTF8Bytes { clinux_unix_connect(probe.rawValue, $0, $1) }
+        let result = unsafe path.withUTF8Bytes { unsafe clinux_unix_connect(probe.rawValue, $0, $1) }
         switch -result {
         case 0, EAGAIN, EINPROGRESS:
             throw .system(EADDRINUSE, .rpc, "Failed to bind socket to '\(path)'")
         case ECONNREFUSED:
             guard isSocket(path) else { return }
-            if unlink(path) < 0, errno != ENOENT { throw .system(errno, .rpc, "Failed to remove socket '\(path)'") }
+            if unsafe unlink(path) < 0, errno != ENOENT {
+                throw .system(errno, .rpc, "Failed to remove socket '\(path)'")
+            }
         default:
             return
         }
@@ -57,6 +59,6 @@ extension UnixSocket {
 
     private static func isSocket(_ path: String) -> Bool {
         var status = stat()
-        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+        return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
     }
 }

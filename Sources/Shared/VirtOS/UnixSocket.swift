@@ -35,18 +35,18 @@ package enum UnixSocket {
     package static func receive(
         _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, descriptors: inout [DescriptorBox]
     ) -> ReceiveResult {
-        withUnsafeTemporaryAllocation(of: Int32.self, capacity: Int(CLINUX_MAX_DESCRIPTORS)) { received in
+        unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: Int(CLINUX_MAX_DESCRIPTORS)) { received in
             var count: Int32 = 0
             var truncated = false
-            let result = clinux_receive(
+            let result = unsafe clinux_receive(
                 descriptor, buffer.baseAddress, buffer.count, received.baseAddress, &count, &truncated)
             if truncated {
-                for index in 0..<Int(count) { close(received[index]) }
+                for index in 0..<Int(count) { unsafe close(received[index]) }
                 return .controlTruncated
             }
-            for index in 0..<Int(count) { descriptors.append(DescriptorBox(OwnedDescriptor(received[index]))) }
+            for index in 0..<Int(count) { unsafe descriptors.append(DescriptorBox(OwnedDescriptor(received[index]))) }
             if result > 0 { return .bytes(result) }
-            if result == 0 { return buffer.isEmpty ? .bytes(0) : .endOfFile }
+            if result == 0 { return unsafe buffer.isEmpty ? .bytes(0) : .endOfFile }
             return result == -Int(EAGAIN) ? .wouldBlock : .error(Int32(truncatingIfNeeded: -result))
         }
     }
@@ -55,8 +55,8 @@ package enum UnixSocket {
     package static func send(
         _ socket: Int32, _ bytes: UnsafeRawBufferPointer, descriptor: Int32? = nil
     ) -> SendResult {
-        guard let descriptor else { return send(socket, bytes, nil, 0) }
-        return withUnsafePointer(to: descriptor) { send(socket, bytes, $0, 1) }
+        guard let descriptor else { return unsafe send(socket, bytes, nil, 0) }
+        return unsafe withUnsafePointer(to: descriptor) { unsafe send(socket, bytes, $0, 1) }
     }
 
     /// Writes once, with up to 253 descriptors attached to the first byte.
@@ -64,13 +64,15 @@ package enum UnixSocket {
         _ socket: Int32, _ bytes: UnsafeRawBufferPointer, descriptors: [Int32]
     ) -> SendResult {
         guard descriptors.count <= Int(CLINUX_MAX_DESCRIPTORS) else { return .error(EINVAL) }
-        return descriptors.withUnsafeBufferPointer { send(socket, bytes, $0.baseAddress, Int32($0.count)) }
+        return unsafe descriptors.withUnsafeBufferPointer {
+            unsafe send(socket, bytes, $0.baseAddress, Int32($0.count))
+        }
     }
 
     private static func send(
         _ socket: Int32, _ bytes: UnsafeRawBufferPointer, _ descriptors: UnsafePointer<Int32>?, _ count: Int32
     ) -> SendResult {
-        let result = clinux_send(socket, bytes.baseAddress, bytes.count, descriptors, count)
+        let result = unsafe clinux_send(socket, bytes.baseAddress, bytes.count, descriptors, count)
         if result >= 0 { return .bytes(result) }
         return result == -Int(EAGAIN) ? .wouldBlock : .error(Int32(truncatingIfNeeded: -result))
     }
@@ -104,7 +106,7 @@ package enum UnixSocket {
     /// Two connected sockets.
     package static func pair() throws(VirtError) -> Pair {
         var ends: [Int32] = [-1, -1]
-        let result = clinux_unix_pair(&ends)
+        let result = unsafe clinux_unix_pair(&ends)
         guard result >= 0 else { throw .system(-result, .rpc, "Unable to create socket pair") }
         return Pair(first: DescriptorBox(OwnedDescriptor(ends[0])), second: DescriptorBox(OwnedDescriptor(ends[1])))
     }
@@ -118,7 +120,7 @@ package enum UnixSocket {
     /// Connects without waiting: a listener whose queue is full is EAGAIN.
     package static func connect(path: String) throws(VirtError) -> OwnedDescriptor {
         let socket = try make()
-        let result = path.withUTF8Bytes { clinux_unix_connect(socket.rawValue, $0, $1) }
+        let result = unsafe path.withUTF8Bytes { unsafe clinux_unix_connect(socket.rawValue, $0, $1) }
         guard result >= 0 else { throw .system(-result, .rpc, "Failed to connect socket to '\(path)'") }
         return socket
     }
@@ -152,7 +154,7 @@ extension String {
     func withUTF8Bytes<Result>(_ body: (UnsafePointer<CChar>?, Int) -> Result) -> Result {
         var copy = self
         return copy.withUTF8 { bytes in
-            bytes.withMemoryRebound(to: CChar.self) { body($0.baseAddress, $0.count) }
+            unsafe bytes.withMemoryRebound(to: CChar.self) { unsafe body($0.baseAddress, $0.count) }
         }
     }
 }

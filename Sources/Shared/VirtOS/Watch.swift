@@ -47,8 +47,8 @@ package final class Watch: @unchecked Sendable {
         guard interest.isEmpty else {
             guard loop.owns(self) else { return -EBADF }
             let operation = isRegistered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD
-            let pointer = Unmanaged.passUnretained(self).toOpaque()
-            let result = clinux_epoll_control(loop.epoll, operation, descriptor, interest.epollBits, pointer)
+            let pointer = unsafe Unmanaged.passUnretained(self).toOpaque()
+            let result = unsafe clinux_epoll_control(loop.epoll, operation, descriptor, interest.epollBits, pointer)
             if result >= 0 { isRegistered = true }
             return result
         }

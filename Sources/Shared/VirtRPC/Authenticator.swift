@@ -38,74 +38,74 @@ enum Authenticator {
     /// CheckAuthorization of polkit's D-Bus interface; waits for the answer, which may involve a password prompt.
     private static func checkAuthorization(action: String, pid: UInt32, start: UInt64, uid: Int32) throws(VirtError) {
         var bus: OpaquePointer?
-        var result = sd_bus_open_system(&bus)
+        var result = unsafe sd_bus_open_system(&bus)
         guard result >= 0 else { throw .system(-result, .rpc, "cannot ask polkit: no system bus") }
-        defer { sd_bus_flush_close_unref(bus) }
+        defer { unsafe sd_bus_flush_close_unref(bus) }
         var call: OpaquePointer?
-        result = sd_bus_message_new_method_call(
+        result = unsafe sd_bus_message_new_method_call(
             bus, &call, busName, "/org/freedesktop/PolicyKit1/Authority", "\(busName).Authority",
             "CheckAuthorization")
         guard result >= 0 else { throw .system(-result, .rpc, "cannot ask polkit") }
-        defer { sd_bus_message_unref(call) }
-        append(to: call, action: action, pid: pid, start: start, uid: uid)
-        var failure = sd_bus_error()
-        defer { sd_bus_error_free(&failure) }
+        defer { unsafe sd_bus_message_unref(call) }
+        unsafe append(to: call, action: action, pid: pid, start: start, uid: uid)
+        var failure = unsafe sd_bus_error()
+        defer { unsafe sd_bus_error_free(&failure) }
         var reply: OpaquePointer?
         // Two minutes: the user may have to find the password.
-        result = sd_bus_call(bus, call, 120_000_000, &failure, &reply)
+        result = unsafe sd_bus_call(bus, call, 120_000_000, &failure, &reply)
         guard result >= 0 else {
-            let reason = failure.message.map { String(cString: $0) } ?? VirtError.describe(errno: -result)
+            let reason = unsafe failure.message.map { unsafe String(cString: $0) } ?? VirtError.describe(errno: -result)
             throw VirtError(.authFailed, .rpc, "polkit: \(reason)")
         }
-        defer { sd_bus_message_unref(reply) }
-        try decide(reply, action)
+        defer { unsafe sd_bus_message_unref(reply) }
+        try unsafe decide(reply, action)
     }
 
     private static func append(to call: OpaquePointer?, action: String, pid: UInt32, start: UInt64, uid: Int32) {
         // (sa{sv})sa{ss}us: subject, action, details, flags, cancellation id
-        sd_bus_message_open_container(call, CChar(UInt8(ascii: "r")), "sa{sv}")
-        appendString(call, "unix-process")
-        sd_bus_message_open_container(call, CChar(UInt8(ascii: "a")), "{sv}")
-        appendEntry(call, "pid", "u") {
-            var value = pid; sd_bus_message_append_basic(call, $0, &value)
+        unsafe sd_bus_message_open_container(call, CChar(UInt8(ascii: "r")), "sa{sv}")
+        unsafe appendString(call, "unix-process")
+        unsafe sd_bus_message_open_container(call, CChar(UInt8(ascii: "a")), "{sv}")
+        unsafe appendEntry(call, "pid", "u") {
+            var value = pid; unsafe sd_bus_message_append_basic(call, $0, &value)
         }
-        appendEntry(call, "start-time", "t") {
-            var value = start; sd_bus_message_append_basic(call, $0, &value)
+        unsafe appendEntry(call, "start-time", "t") {
+            var value = start; unsafe sd_bus_message_append_basic(call, $0, &value)
         }
-        appendEntry(call, "uid", "i") {
-            var value = uid; sd_bus_message_append_basic(call, $0, &value)
+        unsafe appendEntry(call, "uid", "i") {
+            var value = uid; unsafe sd_bus_message_append_basic(call, $0, &value)
         }
-        sd_bus_message_close_container(call)
-        sd_bus_message_close_container(call)
-        appendString(call, action)
-        sd_bus_message_open_container(call, CChar(UInt8(ascii: "a")), "{ss}")
-        sd_bus_message_close_container(call)
+        unsafe sd_bus_message_close_container(call)
+        unsafe sd_bus_message_close_container(call)
+        unsafe appendString(call, action)
+        unsafe sd_bus_message_open_container(call, CChar(UInt8(ascii: "a")), "{ss}")
+        unsafe sd_bus_message_close_container(call)
         var interaction: UInt32 = 1
-        sd_bus_message_append_basic(call, CChar(UInt8(ascii: "u")), &interaction)
-        appendString(call, "")
+        unsafe sd_bus_message_append_basic(call, CChar(UInt8(ascii: "u")), &interaction)
+        unsafe appendString(call, "")
     }
 
     private static func appendString(_ call: OpaquePointer?, _ text: String) {
-        _ = text.withCString { sd_bus_message_append_basic(call, CChar(UInt8(ascii: "s")), $0) }
+        _ = unsafe text.withCString { unsafe sd_bus_message_append_basic(call, CChar(UInt8(ascii: "s")), $0) }
     }
 
     private static func appendEntry(
         _ call: OpaquePointer?, _ key: String, _ type: String, _ value: (CChar) -> Void
     ) {
-        sd_bus_message_open_container(call, CChar(UInt8(ascii: "e")), "sv")
-        appendString(call, key)
-        sd_bus_message_open_container(call, CChar(UInt8(ascii: "v")), type)
+        unsafe sd_bus_message_open_container(call, CChar(UInt8(ascii: "e")), "sv")
+        unsafe appendString(call, key)
+        unsafe sd_bus_message_open_container(call, CChar(UInt8(ascii: "v")), type)
         value(type.utf8.first.map { CChar($0) } ?? 0)
-        sd_bus_message_close_container(call)
-        sd_bus_message_close_container(call)
+        unsafe sd_bus_message_close_container(call)
+        unsafe sd_bus_message_close_container(call)
     }
 
     private static func decide(_ reply: OpaquePointer?, _ action: String) throws(VirtError) {
         var isAuthorized: Int32 = 0
         var isChallenge: Int32 = 0
-        guard sd_bus_message_enter_container(reply, CChar(UInt8(ascii: "r")), "bba{ss}") > 0,
-            sd_bus_message_read_basic(reply, CChar(UInt8(ascii: "b")), &isAuthorized) > 0,
-            sd_bus_message_read_basic(reply, CChar(UInt8(ascii: "b")), &isChallenge) > 0
+        guard unsafe sd_bus_message_enter_container(reply, CChar(UInt8(ascii: "r")), "bba{ss}") > 0,
+            unsafe sd_bus_message_read_basic(reply, CChar(UInt8(ascii: "b")), &isAuthorized) > 0,
+            unsafe sd_bus_message_read_basic(reply, CChar(UInt8(ascii: "b")), &isChallenge) > 0
         else { throw VirtError(.authFailed, .rpc, "polkit sent an unknown reply") }
         if isAuthorized != 0 { return }
         if isChallenge != 0 {

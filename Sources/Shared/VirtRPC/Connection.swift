@@ -21,7 +21,7 @@ actor Connection {
     private var backlogPausesSocket = false
     private var outputPausesSocket = false
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
     init(_ descriptor: DescriptorBox, client: ClientHandle, server: ServerCore) {
         self.client = client

@@ -52,7 +52,9 @@ package struct FrameDecoder {
     package mutating func withFreeSpace<R>(_ body: (UnsafeMutableRawBufferPointer) -> R) -> R {
         makeRoom()
         let from = end
-        return storage.withUnsafeMutableBytes { body(UnsafeMutableRawBufferPointer(rebasing: $0[from...])) }
+        return unsafe storage.withUnsafeMutableBytes {
+            unsafe body(UnsafeMutableRawBufferPointer(rebasing: $0[from...]))
+        }
     }
 
     /// Takes note of `count` bytes that were read into the free space and of the descriptors that came with them.
@@ -133,8 +135,8 @@ package struct FrameDecoder {
         guard end == storage.count else { return }
         if start > storage.count / 2 {
             let (from, count) = (start, buffered)
-            storage.withUnsafeMutableBytes { bytes in
-                bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[from..<(from + count)]))
+            unsafe storage.withUnsafeMutableBytes { bytes in
+                unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[from..<(from + count)]))
             }
             end = count
             start = 0

@@ -113,8 +113,8 @@ package final class FramedSocket {
     /// One read. Level-triggered readiness brings us back for the rest, other sockets get their turn before that.
     private func receive() -> Bool {
         var descriptors: [DescriptorBox] = []
-        let result = decoder.withFreeSpace {
-            UnixSocket.receive(descriptor.rawValue, into: $0, descriptors: &descriptors)
+        let result = unsafe decoder.withFreeSpace {
+            unsafe UnixSocket.receive(descriptor.rawValue, into: $0, descriptors: &descriptors)
         }
         switch result {
         case .bytes(let count):

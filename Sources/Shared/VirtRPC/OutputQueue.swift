@@ -52,8 +52,8 @@ struct OutputQueue {
     ) throws(VirtError) -> Bool {
         while written < buffer.count {
             let from = written
-            let result = buffer.withUnsafeBytes {
-                UnixSocket.send(descriptor, UnsafeRawBufferPointer(rebasing: $0[from...]), descriptor: nil)
+            let result = unsafe buffer.withUnsafeBytes {
+                unsafe UnixSocket.send(descriptor, UnsafeRawBufferPointer(rebasing: $0[from...]), descriptor: nil)
             }
             switch result {
             case .bytes(let count):
@@ -70,8 +70,8 @@ struct OutputQueue {
 
     private func writeDescriptors(of segment: inout Segment, to descriptor: Int32) throws(VirtError) -> Bool {
         while let next = segment.descriptors.first {
-            let result = withUnsafeBytes(of: UInt8(0)) {
-                UnixSocket.send(descriptor, $0, descriptor: next.rawValue)
+            let result = unsafe withUnsafeBytes(of: UInt8(0)) {
+                unsafe UnixSocket.send(descriptor, $0, descriptor: next.rawValue)
             }
             switch result {
             case .bytes: segment.descriptors.removeFirst()

@@ -39,7 +39,7 @@ package actor RPCClient {
     private var ending: VirtError?
     private let registry = Mutex(Registry())
 
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
     /// A client on a connected socket.
     package init(adopting descriptor: DescriptorBox, path: String = "", loop: EventLoop) async throws(VirtError) {

@@ -31,14 +31,16 @@ package struct XDRReader {
         guard remaining >= 4 else { throw XDRReader.failure }
         let offset = position
         position += 4
-        return UInt32(bigEndian: bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self) })
+        return unsafe UInt32(
+            bigEndian: bytes.withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self) })
     }
 
     package mutating func uint64() throws(VirtError) -> UInt64 {
         guard remaining >= 8 else { throw XDRReader.failure }
         let offset = position
         position += 8
-        return UInt64(bigEndian: bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self) })
+        return unsafe UInt64(
+            bigEndian: bytes.withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self) })
     }
 
     package mutating func int32() throws(VirtError) -> Int32 {
@@ -106,7 +108,8 @@ extension XDRReader {
     package mutating func string(max: Int) throws(VirtError) -> String {
         let range = try take(try length(max: max))
         if range.isEmpty { return "" }
-        let text = bytes.withUnsafeBytes { all in validText(UnsafeRawBufferPointer(rebasing: all[range])) }
+        let text = unsafe bytes.withUnsafeBytes { all in unsafe validText(UnsafeRawBufferPointer(rebasing: all[range]))
+        }
         guard let text else { throw XDRReader.failure }
         return text
     }
@@ -123,7 +126,7 @@ extension XDRReader {
     /// Fixed-length opaque data.
     package mutating func opaque(count: Int) throws(VirtError) -> [UInt8] {
         let range = try take(count)
-        return bytes.withUnsafeBytes { Array($0[range]) }
+        return unsafe bytes.withUnsafeBytes { unsafe Array($0[range]) }
     }
 
     /// What is left, as it is: the data of a stream packet.
@@ -187,9 +190,9 @@ extension XDRReader {
     private mutating func integers<T: FixedWidthInteger & BitwiseCopyable>(_ count: Int) throws(VirtError) -> [T] {
         let width = MemoryLayout<T>.size
         let range = try take(count * width)
-        return bytes.withUnsafeBytes { all in
+        return unsafe bytes.withUnsafeBytes { all in
             (0..<count).map {
-                T(bigEndian: all.loadUnaligned(fromByteOffset: range.lowerBound + $0 * width, as: T.self))
+                unsafe T(bigEndian: all.loadUnaligned(fromByteOffset: range.lowerBound + $0 * width, as: T.self))
             }
         }
     }
@@ -210,11 +213,11 @@ extension XDRReader {
 /// The text if it is UTF-8 without NUL. Decoding replaces what is wrong, so only correct text keeps its bytes (this
 /// is faster than the validating initializer, which is not specialized).
 private func validText(_ bytes: UnsafeRawBufferPointer) -> String? {
-    guard !containsNUL(bytes) else { return nil }
-    let text = String(decoding: bytes, as: UTF8.self)
-    let isSame = text.utf8.withContiguousStorageIfAvailable { own in
+    guard unsafe !containsNUL(bytes) else { return nil }
+    let text = unsafe String(decoding: bytes, as: UTF8.self)
+    let isSame = unsafe text.utf8.withContiguousStorageIfAvailable { own in
         guard own.count == bytes.count, let left = own.baseAddress, let right = bytes.baseAddress else { return false }
-        return memcmp(left, right, own.count) == 0
+        return unsafe memcmp(left, right, own.count) == 0
     }
     return isSame == true ? text : nil
 }

@@ -46,11 +46,12 @@ package struct XDRWriter {
 
     private mutating func grow() {
         let size = max(storage.count * 2, end)
-        let larger = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+        let larger = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
             let kept = storage.count
             let target = UnsafeMutableRawBufferPointer(buffer)
-            storage.withUnsafeBytes { target.copyMemory(from: $0) }
-            UnsafeMutableRawBufferPointer(rebasing: target[kept...]).initializeMemory(as: UInt8.self, repeating: 0)
+            unsafe storage.withUnsafeBytes { unsafe target.copyMemory(from: $0) }
+            unsafe UnsafeMutableRawBufferPointer(rebasing: target[kept...]).initializeMemory(
+                as: UInt8.self, repeating: 0)
             count = size
         }
         storage = larger
@@ -58,12 +59,16 @@ package struct XDRWriter {
 
     package mutating func uint32(_ value: UInt32) {
         let offset = extend(by: 4)
-        storage.withUnsafeMutableBytes { $0.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self) }
+        unsafe storage.withUnsafeMutableBytes {
+            unsafe $0.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self)
+        }
     }
 
     package mutating func uint64(_ value: UInt64) {
         let offset = extend(by: 8)
-        storage.withUnsafeMutableBytes { $0.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt64.self) }
+        unsafe storage.withUnsafeMutableBytes {
+            unsafe $0.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt64.self)
+        }
     }
 
     package mutating func int32(_ value: Int32) {
@@ -102,7 +107,9 @@ package struct XDRWriter {
     /// Replaces the word at `offset`; nothing happens when there is none.
     mutating func overwrite(at offset: Int, _ value: UInt32) {
         guard offset >= 0, offset + 4 <= end else { return }
-        storage.withUnsafeMutableBytes { $0.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self) }
+        unsafe storage.withUnsafeMutableBytes {
+            unsafe $0.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self)
+        }
     }
 
     /// The count of `field`'s elements; false (and a failure) when there are more than the protocol allows.
@@ -120,27 +127,34 @@ extension XDRWriter {
     /// Bytes as they are: the data of a stream packet.
     package mutating func raw(_ data: some Collection<UInt8>) {
         let offset = extend(by: data.count)
-        storage.withUnsafeMutableBytes { UnsafeMutableRawBufferPointer(rebasing: $0[offset...]).copyBytes(from: data) }
+        unsafe storage.withUnsafeMutableBytes {
+            unsafe UnsafeMutableRawBufferPointer(rebasing: $0[offset...]).copyBytes(from: data)
+        }
     }
 
     /// Bytes with their padding.
     private mutating func padded(_ data: UnsafeRawBufferPointer) {
         let offset = extend(by: (data.count + 3) & ~3)
-        storage.withUnsafeMutableBytes { UnsafeMutableRawBufferPointer(rebasing: $0[offset...]).copyMemory(from: data) }
+        unsafe storage.withUnsafeMutableBytes {
+            unsafe UnsafeMutableRawBufferPointer(rebasing: $0[offset...]).copyMemory(from: data)
+        }
     }
 
     package mutating func string(_ value: String, max: Int) {
-        let isWritten: Void? = value.utf8.withContiguousStorageIfAvailable { put(UnsafeRawBufferPointer($0), max: max) }
+        let isWritten: Void? = unsafe value.utf8.withContiguousStorageIfAvailable {
+            unsafe put(UnsafeRawBufferPointer($0), max: max)
+        }
         // Only strings bridged from elsewhere are not contiguous.
-        if isWritten == nil { Array(value.utf8).withUnsafeBytes { put($0, max: max) } }
+        if isWritten == nil { unsafe Array(value.utf8).withUnsafeBytes { unsafe put($0, max: max) } }
     }
 
     private mutating func put(_ text: UnsafeRawBufferPointer, max: Int) {
-        guard text.count <= max, !containsNUL(text) else { return fail("Unable to encode message payload") }
+        guard text.count <= max, unsafe !containsNUL(text) else { return fail("Unable to encode message payload") }
         let offset = extend(by: (text.count + 7) & ~3)
-        storage.withUnsafeMutableBytes { all in
-            all.storeBytes(of: UInt32(truncatingIfNeeded: text.count).bigEndian, toByteOffset: offset, as: UInt32.self)
-            UnsafeMutableRawBufferPointer(rebasing: all[(offset + 4)...]).copyMemory(from: text)
+        unsafe storage.withUnsafeMutableBytes { all in
+            unsafe all.storeBytes(
+                of: UInt32(truncatingIfNeeded: text.count).bigEndian, toByteOffset: offset, as: UInt32.self)
+            unsafe UnsafeMutableRawBufferPointer(rebasing: all[(offset + 4)...]).copyMemory(from: text)
         }
     }
 
@@ -152,13 +166,13 @@ extension XDRWriter {
     /// Variable-length opaque data.
     package mutating func opaque(_ data: [UInt8], max: Int, _ field: StaticString) {
         guard count(data.count, max: max, field) else { return }
-        data.withUnsafeBytes { padded($0) }
+        unsafe data.withUnsafeBytes { unsafe padded($0) }
     }
 
     /// Fixed-length opaque data.
     package mutating func opaque(_ data: [UInt8], count: Int) {
         guard data.count == count else { return fail("Unable to encode message payload") }
-        data.withUnsafeBytes { padded($0) }
+        unsafe data.withUnsafeBytes { unsafe padded($0) }
     }
 
     package mutating func uuid(_ value: UUID) {
@@ -223,5 +237,5 @@ extension XDRWriter {
 /// Text with NUL would end early for a client in C.
 func containsNUL(_ text: UnsafeRawBufferPointer) -> Bool {
     guard let base = text.baseAddress else { return false }
-    return memchr(base, 0, text.count) != nil
+    return unsafe memchr(base, 0, text.count) != nil
 }

@@ -148,12 +148,12 @@ package struct ElementWriter: ElementMapper {
 
     @usableFromInline
     mutating func open(_ name: StaticString) {
-        openTag { buffer in name.withUTF8Buffer { buffer.append(contentsOf: $0) } }
+        openTag { buffer in name.withUTF8Buffer { unsafe buffer.append(contentsOf: $0) } }
     }
 
     @usableFromInline
     mutating func close(_ name: StaticString) {
-        closeTag { buffer in name.withUTF8Buffer { buffer.append(contentsOf: $0) } }
+        closeTag { buffer in name.withUTF8Buffer { unsafe buffer.append(contentsOf: $0) } }
     }
 
     @usableFromInline
@@ -192,7 +192,7 @@ package struct ElementWriter: ElementMapper {
 
     @usableFromInline
     mutating func put(_ text: StaticString) {
-        text.withUTF8Buffer { buffer.append(contentsOf: $0) }
+        text.withUTF8Buffer { unsafe buffer.append(contentsOf: $0) }
     }
 
     /// libvirt's escapes, in attributes and text alike; control characters that XML does not know are dropped.
@@ -200,11 +200,11 @@ package struct ElementWriter: ElementMapper {
     mutating func escape(_ text: String) {
         var text = text
         text.withUTF8 { bytes in
-            if !bytes.contains(where: Self.needsCare) {
-                buffer.append(contentsOf: bytes)
+            if unsafe !bytes.contains(where: Self.needsCare) {
+                unsafe buffer.append(contentsOf: bytes)
                 return
             }
-            for byte in bytes { escape(byte) }
+            for index in bytes.indices { escape(unsafe bytes[index]) }
         }
     }
 

@@ -12,16 +12,16 @@ package struct XMLLimits: Sendable {
 
 /// A parsed document, held by libxml2. Nothing is fetched, no entity is declared or expanded, nesting ends at 256
 /// levels and one piece of text at 10 MB.
-package final class XMLDocument {
+@safe package final class XMLDocument {
     let pointer: UnsafeMutablePointer<xmlDoc>
 
-    private init(owning pointer: UnsafeMutablePointer<xmlDoc>) { self.pointer = pointer }
+    private init(owning pointer: UnsafeMutablePointer<xmlDoc>) { unsafe self.pointer = unsafe pointer }
 
-    deinit { xmlFreeDoc(pointer) }
+    deinit { unsafe xmlFreeDoc(pointer) }
 
     /// The outermost element.
     package var root: XMLNode? {
-        xmlDocGetRootElement(pointer).map { XMLNode(document: self, pointer: $0) }
+        unsafe xmlDocGetRootElement(pointer).map { unsafe XMLNode(document: self, pointer: $0) }
     }
 
     /// Parses a document. `name` stands for it in errors ("(domain_definition)"), `domain` is the layer that they
@@ -59,23 +59,23 @@ package final class XMLDocument {
                 .xmlError, domain, "document of \(bytes.count) bytes exceeds the limit of \(limits.maximumSize) bytes")
         }
         xmlInitParser()
-        guard let context = xmlNewParserCtxt() else { throw VirtError(.noMemory, domain) }
-        defer { xmlFreeParserCtxt(context) }
+        guard let context = unsafe xmlNewParserCtxt() else { throw VirtError(.noMemory, domain) }
+        defer { unsafe xmlFreeParserCtxt(context) }
         let failure = ParseFailure()
-        context.pointee._private = Unmanaged.passUnretained(failure).toOpaque()
-        ParseFailure.install(in: context)
+        unsafe context.pointee._private = unsafe Unmanaged.passUnretained(failure).toOpaque()
+        unsafe ParseFailure.install(in: context)
         let options = Int32(XML_PARSE_NONET.rawValue | XML_PARSE_NOWARNING.rawValue)
-        let parsed = bytes.withUnsafeBytes { buffer in
-            withExtendedLifetime(failure) {
-                xmlCtxtReadMemory(
+        let parsed = unsafe bytes.withUnsafeBytes { buffer in
+            unsafe withExtendedLifetime(failure) {
+                unsafe xmlCtxtReadMemory(
                     context, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), size, nil, nil, options)
             }
         }
-        guard let parsed else { throw failure.error(name: name, domain: domain) }
-        guard failure.first == nil, xmlDocGetRootElement(parsed) != nil else {
-            xmlFreeDoc(parsed)
+        guard let parsed = unsafe parsed else { throw failure.error(name: name, domain: domain) }
+        guard failure.first == nil, unsafe xmlDocGetRootElement(parsed) != nil else {
+            unsafe xmlFreeDoc(parsed)
             throw failure.error(name: name, domain: domain)
         }
-        return XMLDocument(owning: parsed)
+        return unsafe XMLDocument(owning: parsed)
     }
 }

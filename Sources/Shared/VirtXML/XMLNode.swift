@@ -3,31 +3,33 @@ import Glibc
 
 /// An element of a parsed document. It keeps the document alive.
 @usableFromInline
-package struct XMLNode {
+@safe package struct XMLNode {
     let document: XMLDocument
     let pointer: UnsafeMutablePointer<xmlNode>
 
     /// The name, without a prefix.
     @usableFromInline
-    package var name: String { Self.string(pointer.pointee.name) }
+    package var name: String { unsafe Self.string(pointer.pointee.name) }
 
     /// The namespace that the name is in.
     @usableFromInline
     package var namespace: String? {
-        guard let space = pointer.pointee.ns, let uri = space.pointee.href else { return nil }
-        return Self.string(uri)
+        guard let space = unsafe pointer.pointee.ns, let uri = unsafe space.pointee.href else { return nil }
+        return unsafe Self.string(uri)
     }
 
     /// The line in the document, from 1.
-    package var line: Int { Int(xmlGetLineNo(pointer)) }
+    package var line: Int { unsafe Int(xmlGetLineNo(pointer)) }
 
     /// The text of an attribute that is in no namespace.
     @usableFromInline
     package func attribute(_ name: StaticString) -> String? {
-        var next = pointer.pointee.properties
-        while let property = next {
-            if property.pointee.ns == nil, Self.equal(property.pointee.name, name) { return Self.value(property) }
-            next = property.pointee.next
+        var next = unsafe pointer.pointee.properties
+        while let property = unsafe next {
+            if unsafe property.pointee.ns == nil, unsafe Self.equal(property.pointee.name, name) {
+                return unsafe Self.value(property)
+            }
+            unsafe next = unsafe property.pointee.next
         }
         return nil
     }
@@ -35,12 +37,14 @@ package struct XMLNode {
     /// All attributes, with the prefixes that the document gives them.
     package var attributes: [(name: String, value: String)] {
         var result: [(name: String, value: String)] = []
-        var next = pointer.pointee.properties
-        while let property = next {
-            var name = Self.string(property.pointee.name)
-            if let prefix = property.pointee.ns?.pointee.prefix { name = Self.string(prefix) + ":" + name }
-            result.append((name, Self.value(property)))
-            next = property.pointee.next
+        var next = unsafe pointer.pointee.properties
+        while let property = unsafe next {
+            var name = unsafe Self.string(property.pointee.name)
+            if let prefix = unsafe property.pointee.ns?.pointee.prefix {
+                name = unsafe Self.string(prefix) + ":" + name
+            }
+            unsafe result.append((name, Self.value(property)))
+            unsafe next = unsafe property.pointee.next
         }
         return result
     }
@@ -48,22 +52,26 @@ package struct XMLNode {
     /// The text in the element and below it.
     @usableFromInline
     package var text: String {
-        if let only = pointer.pointee.children, only.pointee.next == nil, only.pointee.type == XML_TEXT_NODE {
-            return Self.string(only.pointee.content)
+        if let only = unsafe pointer.pointee.children, unsafe only.pointee.next == nil,
+            unsafe only.pointee.type == XML_TEXT_NODE
+        {
+            return unsafe Self.string(only.pointee.content)
         }
-        guard let content = xmlNodeGetContent(pointer) else { return "" }
-        defer { free(content) }
-        return Self.string(content)
+        guard let content = unsafe xmlNodeGetContent(pointer) else { return "" }
+        defer { unsafe free(content) }
+        return unsafe Self.string(content)
     }
 
     /// The child elements.
     @usableFromInline
     package var children: [XMLNode] {
         var result: [XMLNode] = []
-        var next = pointer.pointee.children
-        while let child = next {
-            if child.pointee.type == XML_ELEMENT_NODE { result.append(XMLNode(document: document, pointer: child)) }
-            next = child.pointee.next
+        var next = unsafe pointer.pointee.children
+        while let child = unsafe next {
+            if unsafe child.pointee.type == XML_ELEMENT_NODE {
+                unsafe result.append(XMLNode(document: document, pointer: child))
+            }
+            unsafe next = unsafe child.pointee.next
         }
         return result
     }
@@ -85,12 +93,12 @@ package struct XMLNode {
     /// The element as text, its inner lines indented for the given level.
     @usableFromInline
     package func dump(level: Int) -> String {
-        guard let buffer = xmlBufferCreate() else { return "" }
-        defer { xmlBufferFree(buffer) }
-        guard xmlNodeDump(buffer, document.pointer, pointer, Int32(clamping: level), 1) >= 0,
-            let content = xmlBufferContent(buffer)
+        guard let buffer = unsafe xmlBufferCreate() else { return "" }
+        defer { unsafe xmlBufferFree(buffer) }
+        guard unsafe xmlNodeDump(buffer, document.pointer, pointer, Int32(clamping: level), 1) >= 0,
+            let content = unsafe xmlBufferContent(buffer)
         else { return "" }
-        return String(cString: content)
+        return unsafe String(cString: content)
     }
 
     @usableFromInline
@@ -98,28 +106,32 @@ package struct XMLNode {
 
     @usableFromInline
     func firstChild(_ name: StaticString, _ prefixes: Prefixes) -> XMLNode? {
-        Self.find(from: pointer.pointee.children, name, prefixes).map { XMLNode(document: document, pointer: $0) }
+        unsafe Self.find(from: pointer.pointee.children, name, prefixes).map {
+            unsafe XMLNode(document: document, pointer: $0)
+        }
     }
 
     @usableFromInline
     func nextSibling(_ name: StaticString, _ prefixes: Prefixes) -> XMLNode? {
-        Self.find(from: pointer.pointee.next, name, prefixes).map { XMLNode(document: document, pointer: $0) }
+        unsafe Self.find(from: pointer.pointee.next, name, prefixes).map {
+            unsafe XMLNode(document: document, pointer: $0)
+        }
     }
 
     private static func find(
         from start: UnsafeMutablePointer<xmlNode>?, _ name: StaticString, _ prefixes: Prefixes
     ) -> UnsafeMutablePointer<xmlNode>? {
         if !prefixes.isEmpty, hasPrefix(name), let (local, uri) = split(name, prefixes) {
-            return find(from: start, local, in: uri)
+            return unsafe find(from: start, local, in: uri)
         }
-        var next = start
-        while let candidate = next {
-            if candidate.pointee.type == XML_ELEMENT_NODE, candidate.pointee.ns == nil,
-                equal(candidate.pointee.name, name)
+        var next = unsafe start
+        while let candidate = unsafe next {
+            if unsafe candidate.pointee.type == XML_ELEMENT_NODE, unsafe candidate.pointee.ns == nil,
+                unsafe equal(candidate.pointee.name, name)
             {
-                return candidate
+                return unsafe candidate
             }
-            next = candidate.pointee.next
+            unsafe next = unsafe candidate.pointee.next
         }
         return nil
     }
@@ -127,21 +139,21 @@ package struct XMLNode {
     private static func find(
         from start: UnsafeMutablePointer<xmlNode>?, _ local: String, in uri: StaticString
     ) -> UnsafeMutablePointer<xmlNode>? {
-        var next = start
-        while let candidate = next {
-            if candidate.pointee.type == XML_ELEMENT_NODE, let space = candidate.pointee.ns,
-                equal(space.pointee.href, uri), string(candidate.pointee.name) == local
+        var next = unsafe start
+        while let candidate = unsafe next {
+            if unsafe candidate.pointee.type == XML_ELEMENT_NODE, let space = unsafe candidate.pointee.ns,
+                unsafe equal(space.pointee.href, uri), unsafe string(candidate.pointee.name) == local
             {
-                return candidate
+                return unsafe candidate
             }
-            next = candidate.pointee.next
+            unsafe next = unsafe candidate.pointee.next
         }
         return nil
     }
 
     private static func hasPrefix(_ name: StaticString) -> Bool {
         guard name.hasPointerRepresentation else { return false }
-        return memchr(name.utf8Start, Int32(UInt8(ascii: ":")), name.utf8CodeUnitCount) != nil
+        return unsafe memchr(name.utf8Start, Int32(UInt8(ascii: ":")), name.utf8CodeUnitCount) != nil
     }
 
     private static func split(_ name: StaticString, _ prefixes: Prefixes) -> (String, StaticString)? {
@@ -153,30 +165,32 @@ package struct XMLNode {
     }
 
     private static func value(_ property: UnsafeMutablePointer<xmlAttr>) -> String {
-        guard let first = property.pointee.children else { return "" }
-        if first.pointee.next == nil, first.pointee.type == XML_TEXT_NODE { return string(first.pointee.content) }
-        guard let content = xmlNodeListGetString(property.pointee.doc, first, 1) else { return "" }
-        defer { free(content) }
-        return string(content)
+        guard let first = unsafe property.pointee.children else { return "" }
+        if unsafe first.pointee.next == nil, unsafe first.pointee.type == XML_TEXT_NODE {
+            return unsafe string(first.pointee.content)
+        }
+        guard let content = unsafe xmlNodeListGetString(property.pointee.doc, first, 1) else { return "" }
+        defer { unsafe free(content) }
+        return unsafe string(content)
     }
 
     private static func string(_ text: UnsafePointer<xmlChar>?) -> String {
-        guard let text else { return "" }
-        return String(cString: text)
+        guard let text = unsafe text else { return "" }
+        return unsafe String(cString: text)
     }
 
     private static func string(_ text: UnsafeMutablePointer<xmlChar>?) -> String {
-        string(UnsafePointer(text))
+        unsafe string(UnsafePointer(text))
     }
 
     private static func equal(_ text: UnsafePointer<xmlChar>?, _ name: StaticString) -> Bool {
-        guard let text, name.hasPointerRepresentation else { return false }
+        guard let text = unsafe text, name.hasPointerRepresentation else { return false }
         let count = name.utf8CodeUnitCount
         var index = 0
         while index < count {
-            if text[index] != name.utf8Start[index] { return false }
+            if unsafe text[index] != name.utf8Start[index] { return false }
             index += 1
         }
-        return text[count] == 0
+        return unsafe text[count] == 0
     }
 }

@@ -29,6 +29,6 @@ struct Main {
 
     private static func report(_ text: String) {
         let line = Array((text + "\n").utf8)
-        _ = write(STDERR_FILENO, line, line.count)
+        _ = unsafe write(STDERR_FILENO, line, line.count)
     }
 }

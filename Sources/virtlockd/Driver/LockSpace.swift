@@ -45,7 +45,7 @@ struct LockSpace {
     func create(_ name: String) throws(VirtError) {
         try checkFree(name)
         let path = try path(name)
-        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let file = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else {
             throw .system(errno, .locking, "Unable to open/create resource \(path)")
         }
@@ -55,7 +55,7 @@ struct LockSpace {
     func delete(_ name: String) throws(VirtError) {
         try checkFree(name)
         let path = try path(name)
-        guard unlink(path) == 0 || errno == ENOENT else {
+        guard unsafe unlink(path) == 0 || errno == ENOENT else {
             throw .system(errno, .locking, "Unable to delete lockspace resource \(path)")
         }
     }
@@ -86,7 +86,7 @@ struct LockSpace {
         // Two rounds are enough unless somebody keeps removing the file.
         for _ in 0..<100 {
             let create = flags.contains(.autocreate) ? O_CREAT : 0
-            let opened = open(path, O_RDWR | create | O_CLOEXEC, 0o600)
+            let opened = unsafe open(path, O_RDWR | create | O_CLOEXEC, 0o600)
             guard opened >= 0 else {
                 throw .system(errno, .locking, "Unable to open/create resource \(path)")
             }
@@ -104,7 +104,7 @@ struct LockSpace {
 
     private func isSame(_ path: String, _ file: Int32) -> Bool {
         var (named, held) = (stat(), stat())
-        return stat(path, &named) == 0 && fstat(file, &held) == 0 && named.st_ino == held.st_ino
+        return unsafe stat(path, &named) == 0 && fstat(file, &held) == 0 && named.st_ino == held.st_ino
             && named.st_dev == held.st_dev
     }
 
@@ -135,6 +135,6 @@ struct LockSpace {
         guard resource.flags.contains(.autocreate) else { return }
         // With a shared lock others may still hold the file: it goes only if it can be had alone.
         let isAlone = clinux_file_lock(resource.file.rawValue, CLINUX_LOCK_EXCLUSIVE, 0, 1, false) == 0
-        if isAlone { unlink(resource.path) }
+        if isAlone { unsafe unlink(resource.path) }
     }
 }

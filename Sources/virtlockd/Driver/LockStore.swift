@@ -26,7 +26,7 @@ actor LockStore {
     /// Owners that hold something, and so keep the daemon.
     private var holders: Set<UInt32> = []
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
     init(_ context: DaemonContext) {
         loop = context.loops.next()

@@ -17,12 +17,12 @@ struct LogReader {
         let names = (0..<backups).reversed().map { "\(path).\($0)" } + [path]
         var files: [(file: DescriptorBox, inode: UInt64)] = []
         for name in names {
-            let opened = open(name, O_RDONLY | O_CLOEXEC)
+            let opened = unsafe open(name, O_RDONLY | O_CLOEXEC)
             if opened < 0, errno == ENOENT { continue }
             guard opened >= 0 else { throw .system(errno, .none, "Unable to open file: \(name)") }
             let file = DescriptorBox(OwnedDescriptor(opened))
             var status = stat()
-            guard fstat(opened, &status) == 0 else {
+            guard unsafe fstat(opened, &status) == 0 else {
                 throw .system(errno, .none, "Unable to determine current file inode: \(name)")
             }
             files.append((file, UInt64(status.st_ino)))
@@ -45,7 +45,7 @@ struct LogReader {
         }
         var chunk = [UInt8](repeating: 0, count: 65536)
         while bytes.count < count {
-            let got = Glibc.read(file, &chunk, min(chunk.count, count - bytes.count))
+            let got = unsafe Glibc.read(file, &chunk, min(chunk.count, count - bytes.count))
             if got < 0, errno == EINTR { continue }
             guard got >= 0 else { throw .system(errno, .none, "Unable to read from file \(path)") }
             if got == 0 { return }

@@ -30,7 +30,7 @@ actor LogStore {
     private var logs: [String: OpenLog] = [:]
     private var lastNumber: UInt64 = 0
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
     init(_ context: DaemonContext, policy: RotationPolicy) throws(VirtError) {
         loop = context.loops.next()
@@ -130,7 +130,7 @@ actor LogStore {
     /// Whether a pipe that has nothing to read has lost its last writer.
     private func isAtEnd(_ pipe: DescriptorBox) -> Bool {
         var entry = pollfd(fd: pipe.rawValue, events: Int16(POLLIN), revents: 0)
-        guard poll(&entry, 1, 0) == 1 else { return false }
+        guard unsafe poll(&entry, 1, 0) == 1 else { return false }
         return Int32(entry.revents) & Int32(POLLIN) == 0 && Int32(entry.revents) & Int32(POLLHUP | POLLERR) != 0
     }
 

@@ -32,11 +32,11 @@ final class RotatingLog {
 
     private func open(truncate: Bool = false) throws(VirtError) {
         let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (truncate ? O_TRUNC : 0)
-        let opened = Glibc.open(path, flags, 0o600)
+        let opened = unsafe Glibc.open(path, flags, 0o600)
         guard opened >= 0 else { throw .system(errno, .none, "Unable to open file: \(path)") }
         file = OwnedDescriptor(opened)
         var status = stat()
-        guard fstat(opened, &status) == 0 else {
+        guard unsafe fstat(opened, &status) == 0 else {
             throw .system(errno, .none, "Unable to determine current file inode: \(path)")
         }
         inode = UInt64(status.st_ino)
@@ -79,7 +79,7 @@ final class RotatingLog {
     private func write(_ bytes: ArraySlice<UInt8>) throws(VirtError) {
         var rest = bytes
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(file.rawValue, $0.baseAddress, $0.count) }
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(file.rawValue, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw .system(errno, .none, "Unable to write to file \(path)") }
             offset += UInt64(count)
@@ -120,13 +120,13 @@ final class RotatingLog {
     /// g.log becomes g.log.0, g.log.0 becomes g.log.1, ...; the oldest goes.
     private func rotate() throws(VirtError) {
         if policy.backups == 0 {
-            guard unlink(path) == 0 || errno == ENOENT else {
+            guard unsafe unlink(path) == 0 || errno == ENOENT else {
                 throw .system(errno, .none, "Unable to unlink \(path)")
             }
         } else {
             for index in stride(from: policy.backups - 1, through: 0, by: -1) {
                 let from = index == 0 ? path : "\(path).\(index - 1)"
-                guard rename(from, "\(path).\(index)") == 0 || errno == ENOENT else {
+                guard unsafe rename(from, "\(path).\(index)") == 0 || errno == ENOENT else {
                     throw .system(errno, .none, "Unable to rename \(from) to \(path).\(index)")
                 }
             }
@@ -146,7 +146,9 @@ final class ScratchPipe {
     /// Bytes that can be read from a pipe now.
     static func waiting(in pipe: Int32) throws(VirtError) -> Int {
         var count: Int32 = 0
-        guard ioctl(pipe, UInt(FIONREAD), &count) == 0 else { throw .system(errno, .none, "Unable to ask a pipe") }
+        guard unsafe ioctl(pipe, UInt(FIONREAD), &count) == 0 else {
+            throw .system(errno, .none, "Unable to ask a pipe")
+        }
         return Int(count)
     }
 
@@ -160,7 +162,7 @@ final class ScratchPipe {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)
         while bytes.count < copied {
-            let got = Glibc.read(pipe.reading.rawValue, &chunk, min(chunk.count, copied - bytes.count))
+            let got = unsafe Glibc.read(pipe.reading.rawValue, &chunk, min(chunk.count, copied - bytes.count))
             guard got > 0 else { throw .system(errno, .none, "Unable to look into a pipe") }
             bytes += chunk.prefix(got)
         }

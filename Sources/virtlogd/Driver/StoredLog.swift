@@ -20,7 +20,7 @@ struct StoredLog {
     func keep(_ pipe: DescriptorBox, _ notify: SystemdNotify) throws(VirtError) {
         guard notify.isActive else { return }
         let bytes = try encoded()
-        let facts = bytes.withUnsafeBytes { clinux_memory_file("virtlogd", $0.baseAddress, $0.count) }
+        let facts = unsafe bytes.withUnsafeBytes { unsafe clinux_memory_file("virtlogd", $0.baseAddress, $0.count) }
         guard facts >= 0 else { throw .system(-facts, .none, "Unable to create memory file") }
         let file = DescriptorBox(OwnedDescriptor(facts))
         notify.store(name: "\(Self.factsPrefix)\(number)", descriptors: [file.rawValue])
@@ -58,7 +58,7 @@ struct StoredLog {
 
     private static func decode(_ file: DescriptorBox) -> LogDomainOpenLogFileArgs? {
         var bytes = [UInt8](repeating: 0, count: 65536)
-        let count = pread(file.rawValue, &bytes, bytes.count, 0)
+        let count = unsafe pread(file.rawValue, &bytes, bytes.count, 0)
         guard count > 0 else { return nil }
         return try? LogDomainOpenLogFileArgs(decoding: bytes[..<count])
     }

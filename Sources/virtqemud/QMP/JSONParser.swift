@@ -6,7 +6,7 @@ package import VirtCore
 /// An own reader because QMP needs what decoding through `Codable` loses: the order of members (a monitor command's
 /// reply is handed to the client as it came) and integers of 64 bits; it is also the only JSON that the daemon reads,
 /// and needs no Foundation in memory for it.
-package struct JSONParser: ~Copyable {
+@safe package struct JSONParser: ~Copyable {
     /// How deeply arrays and objects may be nested.
     package static let maximumDepth = 300
 
@@ -14,20 +14,20 @@ package struct JSONParser: ~Copyable {
     private var position = 0
 
     private init(_ bytes: UnsafeBufferPointer<UInt8>) {
-        self.bytes = bytes
+        unsafe self.bytes = unsafe bytes
     }
 
     /// The value of a whole text; anything but white space after it is an error.
     package static func parse(_ bytes: some Sequence<UInt8>) throws(VirtError) -> JSONValue {
-        let direct: Result<JSONValue, VirtError>? = bytes.withContiguousStorageIfAvailable(parse(buffer:))
-        return try (direct ?? Array(bytes).withUnsafeBufferPointer(parse(buffer:))).get()
+        let direct: Result<JSONValue, VirtError>? = bytes.withContiguousStorageIfAvailable(unsafe parse(buffer:))
+        return try unsafe (direct ?? Array(bytes).withUnsafeBufferPointer(unsafe parse(buffer:))).get()
     }
 
     package static func parse(_ text: String) throws(VirtError) -> JSONValue { try parse(text.utf8) }
 
     private static func parse(buffer: UnsafeBufferPointer<UInt8>) -> Result<JSONValue, VirtError> {
         Result { () throws(VirtError) in
-            var parser = JSONParser(buffer)
+            var parser = unsafe JSONParser(buffer)
             let value = try parser.value(depth: 0)
             parser.skipSpace()
             guard parser.peek() == nil else { throw parser.failure("trailing data") }
@@ -43,7 +43,7 @@ package struct JSONParser: ~Copyable {
         Self.failure("\(reason) at byte \(position)")
     }
 
-    private func peek() -> UInt8? { position < bytes.count ? bytes[position] : nil }
+    private func peek() -> UInt8? { unsafe position < bytes.count ? bytes[position] : nil }
 
     private mutating func skipSpace() {
         while let byte = peek(), byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
@@ -70,7 +70,7 @@ package struct JSONParser: ~Copyable {
     }
 
     private mutating func word(_ text: StaticString, _ value: JSONValue) throws(VirtError) -> JSONValue {
-        for index in 0..<text.utf8CodeUnitCount where !take(text.utf8Start[index]) {
+        for index in 0..<text.utf8CodeUnitCount where unsafe !take(text.utf8Start[index]) {
             throw failure("unknown word")
         }
         return value
@@ -128,7 +128,7 @@ package struct JSONParser: ~Copyable {
             if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
             guard digits() > 0 else { throw failure("digit expected") }
         }
-        return .number(String(decoding: bytes[start..<position], as: UTF8.self))
+        return unsafe .number(String(decoding: bytes[start..<position], as: UTF8.self))
     }
 
     /// A string without escapes is taken over in one piece; one with escapes goes through a buffer.
@@ -142,9 +142,9 @@ package struct JSONParser: ~Copyable {
                 let end = position
                 position += 1
                 if let unescaped { return try text(unescaped) }
-                return try text(bytes[start..<end])
+                return try unsafe text(bytes[start..<end])
             case UInt8(ascii: "\\"):
-                var buffer = unescaped ?? Array(bytes[start..<position])
+                var buffer = unsafe unescaped ?? Array(bytes[start..<position])
                 position += 1
                 try escape(into: &buffer)
                 unescaped = buffer
@@ -197,10 +197,12 @@ package struct JSONParser: ~Copyable {
     }
 
     private mutating func hexadecimal() throws(VirtError) -> UInt32 {
-        guard bytes.count - position >= 4 else { throw failure("unterminated string") }
+        guard unsafe bytes.count - position >= 4 else { throw failure("unterminated string") }
         var value: UInt32 = 0
-        for byte in bytes[position..<position + 4] {
-            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { throw failure("bad \\u escape") }
+        for offset in 0..<4 {
+            guard let digit = Character(Unicode.Scalar(unsafe bytes[position + offset])).hexDigitValue else {
+                throw failure("bad \\u escape")
+            }
             value = value << 4 | UInt32(digit)
         }
         position += 4

@@ -24,8 +24,8 @@ struct MonitorOutput {
     /// - Returns: whether nothing is left.
     mutating func send(to socket: Int32) throws(VirtError) -> Bool {
         while let entry = entries.first {
-            let result = entry.bytes.withUnsafeBytes { bytes in
-                UnixSocket.send(socket, bytes, descriptor: entry.descriptor?.rawValue)
+            let result = unsafe entry.bytes.withUnsafeBytes { bytes in
+                unsafe UnixSocket.send(socket, bytes, descriptor: entry.descriptor?.rawValue)
             }
             switch result {
             case .bytes(let count) where count >= entry.bytes.count:

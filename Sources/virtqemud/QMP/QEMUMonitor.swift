@@ -27,7 +27,7 @@ package actor QEMUMonitor {
     package static let endOfFile = "End of file from qemu monitor"
 
     package nonisolated let loop: EventLoop
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
     private let socket: DescriptorBox
     private let callbacks: Callbacks
@@ -268,9 +268,9 @@ extension QEMUMonitor {
     /// Reads a bounded amount per turn; the level-triggered watch calls again for the rest.
     private func readAll() {
         for _ in 0..<16 where closed == nil {
-            let count = withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 16) { buffer -> Int in
-                let count = recv(socket.rawValue, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
-                if count > 0 { receive(UnsafeRawBufferPointer(rebasing: buffer[0..<count])) }
+            let count = unsafe withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 16) { buffer -> Int in
+                let count = unsafe recv(socket.rawValue, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+                if count > 0 { unsafe receive(UnsafeRawBufferPointer(rebasing: buffer[0..<count])) }
                 return count
             }
             if count > 0 { continue }
@@ -286,7 +286,7 @@ extension QEMUMonitor {
     private func receive(_ bytes: UnsafeRawBufferPointer) {
         var steps: [QMPSession.Step] = []
         do {
-            try session.receive(bytes) { steps.append($0) }
+            try unsafe session.receive(bytes) { steps.append($0) }
             for step in steps { perform(step) }
         } catch {
             for step in steps { perform(step) }

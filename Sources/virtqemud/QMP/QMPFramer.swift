@@ -19,7 +19,7 @@ package struct QMPFramer: Sendable {
     package mutating func feed(
         _ bytes: UnsafeRawBufferPointer, line: (ArraySlice<UInt8>) throws(VirtError) -> Void
     ) throws(VirtError) {
-        buffer.append(contentsOf: bytes)
+        unsafe buffer.append(contentsOf: bytes)
         var start = 0
         while let end = buffer[searched...].firstIndex(of: 0x0A) {
             let stop = end > start && buffer[end - 1] == 0x0D ? end - 1 : end

@@ -65,7 +65,7 @@ package struct QMPSession: Sendable {
         _ bytes: UnsafeRawBufferPointer, step: (Step) -> Void
     ) throws(VirtError) {
         var lines: [ArraySlice<UInt8>] = []
-        try framer.feed(bytes) { (line) throws(VirtError) in lines.append(line) }
+        try unsafe framer.feed(bytes) { (line) throws(VirtError) in lines.append(line) }
         for line in lines {
             if let next = try message(line) { step(next) }
         }

@@ -27,13 +27,15 @@ package struct IPAddress: Hashable, Sendable {
     package init?(parsing text: String) {
         if text.contains(":") {
             var address = in6_addr()
-            guard inet_pton(AF_INET6, text, &address) == 1 else { return nil }
-            bytes = withUnsafeBytes(of: &address) { Array($0) }
+            guard unsafe inet_pton(AF_INET6, text, &address) == 1 else { return nil }
+            bytes = unsafe withUnsafeBytes(of: &address) { unsafe Array($0) }
             return
         }
         var address = in_addr()
-        guard !text.isEmpty, text.utf8.allSatisfy({ $0 > 0x20 }), inet_aton(text, &address) != 0 else { return nil }
-        bytes = withUnsafeBytes(of: &address.s_addr) { Array($0) }
+        guard !text.isEmpty, text.utf8.allSatisfy({ $0 > 0x20 }), unsafe inet_aton(text, &address) != 0 else {
+            return nil
+        }
+        bytes = unsafe withUnsafeBytes(of: &address.s_addr) { unsafe Array($0) }
     }
 
     /// Reads an address or throws what libvirt reports for a bad one (code 38).
@@ -112,8 +114,8 @@ extension IPAddress: CustomStringConvertible {
         if isIPv4 { return bytes.map { String($0) }.joined(separator: ".") }
         var text = [CChar](repeating: 0, count: 64)
         var raw = bytes
-        guard inet_ntop(AF_INET6, &raw, &text, socklen_t(text.count)) != nil else { return "" }
-        return text.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
+        guard unsafe inet_ntop(AF_INET6, &raw, &text, socklen_t(text.count)) != nil else { return "" }
+        return unsafe text.withUnsafeBufferPointer { unsafe $0.baseAddress.map { unsafe String(cString: $0) } ?? "" }
     }
 }
 

@@ -13,10 +13,10 @@ enum Link {
         }
     }
 
-    static func exists(_ name: String) -> Bool { if_nametoindex(name) != 0 }
+    static func exists(_ name: String) -> Bool { unsafe if_nametoindex(name) != 0 }
 
     private static func index(_ name: String) throws(VirtError) -> Int32 {
-        let index = if_nametoindex(name)
+        let index = unsafe if_nametoindex(name)
         guard index != 0 else {
             throw VirtError.system(errno, .network, "Unable to get index for interface \(name)")
         }

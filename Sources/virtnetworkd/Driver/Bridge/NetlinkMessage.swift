@@ -4,7 +4,7 @@ struct NetlinkMessage: Equatable, Sendable {
 
     /// Starts with the bytes of a fixed header (ifinfomsg, ifaddrmsg, rtmsg).
     init<Header: BitwiseCopyable>(_ header: Header) {
-        bytes = withUnsafeBytes(of: header) { Array($0) }
+        bytes = unsafe withUnsafeBytes(of: header) { unsafe Array($0) }
         align()
     }
 
@@ -20,7 +20,7 @@ struct NetlinkMessage: Equatable, Sendable {
     }
 
     mutating func add(_ type: Int, number value: some FixedWidthInteger & BitwiseCopyable) {
-        add(type, withUnsafeBytes(of: value) { Array($0) })
+        unsafe add(type, withUnsafeBytes(of: value) { unsafe Array($0) })
     }
 
     /// A text with its NUL.
@@ -35,5 +35,5 @@ struct NetlinkMessage: Equatable, Sendable {
 
     private init() { bytes = [] }
 
-    private mutating func append(_ value: UInt16) { withUnsafeBytes(of: value) { bytes += $0 } }
+    private mutating func append(_ value: UInt16) { unsafe withUnsafeBytes(of: value) { unsafe bytes += $0 } }
 }

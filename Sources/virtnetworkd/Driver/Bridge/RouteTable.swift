@@ -26,7 +26,7 @@ struct RouteTable: Equatable, Sendable {
     /// Eight hexadecimal digits of a number in the host's byte order.
     private static func bytes(_ text: Substring) -> [UInt8]? {
         guard let value = UInt32(text, radix: 16) else { return nil }
-        return withUnsafeBytes(of: value) { Array($0) }
+        return unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
     }
 
     /// The devices that have routes from router announcements, given /proc/net/ipv6_route.

@@ -17,7 +17,7 @@ struct DnsmasqControl: Sendable {
         let name = "virtleaseshelper"
         let own = FileSystem.linkTarget("/proc/self/exe").map { FileSystem.directory(of: $0) + "/" + name }
         let places = [own, "/usr/libexec/virtswarm/\(name)", "/usr/local/libexec/virtswarm/\(name)"]
-        let found = places.compactMap { $0 }.first { access($0, X_OK) == 0 }
+        let found = places.compactMap { $0 }.first { unsafe access($0, X_OK) == 0 }
         return found ?? "/usr/lib/libvirt/libvirt_leaseshelper"
     }
 
@@ -66,7 +66,7 @@ struct DnsmasqControl: Sendable {
         for signal in [SIGTERM, SIGKILL] {
             kill(process.pid, signal)
             var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            if poll(&poller, 1, 5000) != 0 { return }
+            if unsafe poll(&poller, 1, 5000) != 0 { return }
         }
     }
 }

@@ -42,10 +42,10 @@ extension Network.PCIAddress {
 /// Settings of the kernel's network code, which the daemon writes as files.
 enum Sysctl {
     private static func write(_ path: String, _ text: String) -> Int32 {
-        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        let descriptor = unsafe open(path, O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return errno }
         defer { close(descriptor) }
-        return text.withCString { Glibc.write(descriptor, $0, strlen($0)) } < 0 ? errno : 0
+        return unsafe text.withCString { unsafe Glibc.write(descriptor, $0, strlen($0)) } < 0 ? errno : 0
     }
 
     static func configureIPv6(_ bridge: String, isEnabled: Bool) throws(VirtError) {

@@ -14,7 +14,7 @@ actor DomainActor {
     nonisolated let uuid: UUID
     nonisolated let driver: QEMUDriver
     nonisolated let loop: EventLoop
-    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
     var name: String
     /// The definitions, each in a box that the snapshots share: a definition takes kilobytes wherever it is held.

@@ -120,24 +120,24 @@ struct DriverConfiguration: Sendable {
 
     static func user(_ name: String) throws(VirtError) -> uid_t {
         if name.hasPrefix("+"), let number = uid_t(name.dropFirst()) { return number }
-        if let entry = getpwnam(name) { return entry.pointee.pw_uid }
+        if let entry = unsafe getpwnam(name) { return unsafe entry.pointee.pw_uid }
         if let number = uid_t(name) { return number }
         throw VirtError(.internalError, .none, "Failed to find user record for name '\(name)'")
     }
 
     static func group(_ name: String) throws(VirtError) -> gid_t {
         if name.hasPrefix("+"), let number = gid_t(name.dropFirst()) { return number }
-        if let entry = getgrnam(name) { return entry.pointee.gr_gid }
+        if let entry = unsafe getgrnam(name) { return unsafe entry.pointee.gr_gid }
         if let number = gid_t(name) { return number }
         throw VirtError(.internalError, .none, "Failed to find group record for name '\(name)'")
     }
 
     /// The groups that the user is in, for instance kvm.
     private static func groups(of uid: uid_t, _ gid: gid_t) -> [gid_t] {
-        guard uid != 0, let entry = getpwuid(uid), let name = entry.pointee.pw_name else { return [gid] }
+        guard uid != 0, let entry = unsafe getpwuid(uid), let name = unsafe entry.pointee.pw_name else { return [gid] }
         var count: Int32 = 64
         var list = [gid_t](repeating: 0, count: Int(count))
-        guard getgrouplist(name, gid, &list, &count) >= 0, count > 0 else { return [gid] }
+        guard unsafe getgrouplist(name, gid, &list, &count) >= 0, count > 0 else { return [gid] }
         return Array(list.prefix(Int(count)))
     }
 }

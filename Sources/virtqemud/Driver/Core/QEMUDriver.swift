@@ -92,7 +92,7 @@ package final class QEMUDriver: DaemonDriver {
 
     /// Whether there is anything to call: spares the formatting of XML.
     private var hasHooks: Bool {
-        access(hooks.script, X_OK) == 0 || access(hooks.script + ".d", X_OK) == 0
+        unsafe access(hooks.script, X_OK) == 0 || access(hooks.script + ".d", X_OK) == 0
     }
 
     /// Gives files back to their owners. Blocks.

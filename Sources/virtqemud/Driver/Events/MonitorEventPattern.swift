@@ -22,19 +22,19 @@ struct MonitorEventPattern: Sendable {
     /// Throws what is wrong with a regular expression.
     func check() throws(VirtError) {
         guard let text, flags & Self.regularExpression != 0 else { return }
-        var expression = regex_t()
-        guard regcomp(&expression, text, options) == 0 else {
+        var expression = unsafe regex_t()
+        guard unsafe regcomp(&expression, text, options) == 0 else {
             throw VirtError(.invalidArg, .qemu, "failed to compile regex '\(text)'")
         }
-        regfree(&expression)
+        unsafe regfree(&expression)
     }
 
     private var options: Int32 { REG_EXTENDED | REG_NOSUB | (flags & Self.ignoreCase != 0 ? REG_ICASE : 0) }
 
     private func matchesExpression(_ text: String, _ name: String) -> Bool {
-        var expression = regex_t()
-        guard regcomp(&expression, text, options) == 0 else { return false }
-        defer { regfree(&expression) }
-        return regexec(&expression, name, 0, nil, 0) == 0
+        var expression = unsafe regex_t()
+        guard unsafe regcomp(&expression, text, options) == 0 else { return false }
+        defer { unsafe regfree(&expression) }
+        return unsafe regexec(&expression, name, 0, nil, 0) == 0
     }
 }

@@ -175,7 +175,7 @@ enum CapabilityHandlers {
             libraryDirectory: paths.domainLibrary(domain.name, id: -1),
             channelDirectory: paths.domainChannels(domain.name, id: -1),
             memoryDirectory: paths.ram + "/" + DriverPaths.shortName(domain.name, id: -1).dropFirst("domain-".count))
-        environment.searchPath = getenv("PATH").map { String(cString: $0) } ?? environment.searchPath
+        environment.searchPath = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? environment.searchPath
         let mounts = try await BlockingPool.shared.run { HugepageMount.all() }
         let short = DriverPaths.shortName(domain.name, id: -1).dropFirst("domain-".count)
         for mount in mounts { environment.hugepageDirectories[mount.size] = "\(mount.path)/libvirt/qemu/\(short)" }

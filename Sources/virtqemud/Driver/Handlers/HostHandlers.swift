@@ -64,7 +64,7 @@ enum HostHandlers {
             return Int32(clamping: facts.machine(name, kvm: facts.has(.kvm))?.maximumCPUs ?? 16)
         case "kvm":
             return try await BlockingPool.shared.run {
-                let descriptor = open("/dev/kvm", O_RDONLY | O_CLOEXEC)
+                let descriptor = unsafe open("/dev/kvm", O_RDONLY | O_CLOEXEC)
                 guard descriptor >= 0 else { throw VirtError.system(errno, .none, "Unable to open /dev/kvm") }
                 let device = OwnedDescriptor(descriptor)
                 // KVM_CAP_MAX_VCPUS, else what it recommends (KVM_CAP_NR_VCPUS).

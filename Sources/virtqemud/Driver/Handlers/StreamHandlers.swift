@@ -30,7 +30,7 @@ enum StreamHandlers {
             let actor = try registry.actor(arguments.dom)
             let picture = try await actor.screenshot(screen: arguments.screen, caller.client)
             return StreamStart(.init(mime: picture.type)) { stream in
-                defer { unlink(picture.path) }
+                defer { unsafe unlink(picture.path) }
                 try await picture.send(to: stream)
             }
         }

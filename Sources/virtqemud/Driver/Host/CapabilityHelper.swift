@@ -69,7 +69,7 @@ package enum CapabilityHelper {
     private static func pair() throws -> (DescriptorBox, DescriptorBox) {
         var descriptors: [Int32] = [-1, -1]
         let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        guard socketpair(AF_UNIX, type, 0, &descriptors) == 0 else {
+        guard unsafe socketpair(AF_UNIX, type, 0, &descriptors) == 0 else {
             throw VirtError.system(errno, .qemu, "Unable to create monitor sockets")
         }
         return (DescriptorBox(OwnedDescriptor(descriptors[0])), DescriptorBox(OwnedDescriptor(descriptors[1])))

@@ -26,13 +26,13 @@ package struct HostFacts: Sendable, Equatable {
     /// Looks at the running host. Blocks: for a `BlockingPool`.
     package static func current() -> HostFacts {
         var name = utsname()
-        uname(&name)
+        unsafe uname(&name)
         let cpu = ProcessorFile.read()
         return HostFacts(
             selfTime: changeTime("/proc/self/exe") ?? 0,
             foreignTimes: ["/usr/sbin/libvirtd", "/usr/sbin/virtqemud"].compactMap(changeTime),
             modulesTime: modificationTime(modulesDirectory) ?? 0,
-            kvmUsable: access("/dev/kvm", R_OK | W_OK) == 0,
+            kvmUsable: unsafe access("/dev/kvm", R_OK | W_OK) == 0,
             kernelVersion: "\(string(name.release)) \(string(name.version))",
             microcodeVersion: cpu.microcode, cpuSignature: cpu.signature, supportsNesting: nesting,
             supportsSecureGuest: false, architecture: string(name.machine))
@@ -70,12 +70,12 @@ package struct HostFacts: Sendable, Equatable {
 
     static func changeTime(_ path: String) -> Int64? {
         var status = stat()
-        return stat(path, &status) == 0 ? Int64(status.st_ctim.tv_sec) : nil
+        return unsafe stat(path, &status) == 0 ? Int64(status.st_ctim.tv_sec) : nil
     }
 
     private static func modificationTime(_ path: String) -> Int64? {
         var status = stat()
-        return stat(path, &status) == 0 ? Int64(status.st_mtim.tv_sec) : nil
+        return unsafe stat(path, &status) == 0 ? Int64(status.st_mtim.tv_sec) : nil
     }
 
     private static var nesting: Bool {
@@ -88,7 +88,7 @@ package struct HostFacts: Sendable, Equatable {
     }
 
     private static func string<T>(_ tuple: T) -> String {
-        withUnsafeBytes(of: tuple) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        unsafe withUnsafeBytes(of: tuple) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 }
 

@@ -35,7 +35,7 @@ struct HostProcessor: Sendable {
 
     private static func cpuid(_ leaf: UInt32, _ subleaf: UInt32 = 0) -> [UInt32] {
         var registers: [UInt32] = [0, 0, 0, 0]
-        clinux_cpuid(leaf, subleaf, &registers)
+        unsafe clinux_cpuid(leaf, subleaf, &registers)
         return registers
     }
 

@@ -14,7 +14,7 @@ package actor QEMUCapabilitiesCache {
     }
 
     package nonisolated let loop: EventLoop
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
     private let directory: String
     private let user: ChildProcess.User?
@@ -108,7 +108,7 @@ package actor QEMUCapabilitiesCache {
         guard let time = HostFacts.changeTime(binary) else {
             throw .system(errno, .qemu, "Cannot check QEMU binary \(binary)")
         }
-        guard access(binary, X_OK) == 0 else {
+        guard unsafe access(binary, X_OK) == 0 else {
             throw .system(errno, .qemu, "QEMU binary \(binary) is not executable")
         }
         return time
@@ -116,10 +116,10 @@ package actor QEMUCapabilitiesCache {
 
     /// SHA-256 in hexadecimal digits.
     private static func digest(_ text: String) -> String {
-        gcry_check_version(nil)
+        unsafe gcry_check_version(nil)
         let bytes = Array(text.utf8)
         var digest = [UInt8](repeating: 0, count: 32)
-        gcry_md_hash_buffer(Int32(GCRY_MD_SHA256.rawValue), &digest, bytes, bytes.count)
+        unsafe gcry_md_hash_buffer(Int32(GCRY_MD_SHA256.rawValue), &digest, bytes, bytes.count)
         let digits = Array("0123456789abcdef")
         return String(digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
     }
@@ -135,7 +135,7 @@ extension QEMUCapabilitiesCache {
         }
         if let found = names.lazy.compactMap({ ChildProcess.find($0) }).first { return found }
         let fallback = "/usr/libexec/qemu-kvm"
-        return names.contains("qemu-kvm") && access(fallback, X_OK) == 0 ? fallback : nil
+        return unsafe names.contains("qemu-kvm") && access(fallback, X_OK) == 0 ? fallback : nil
     }
 
     private nonisolated static func binarySuffix(_ architecture: String) -> String {

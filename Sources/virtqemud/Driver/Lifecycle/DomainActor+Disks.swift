@@ -62,7 +62,7 @@ extension Disk {
     /// False: the image is missing and its policy says that the drive is then empty.
     private mutating func checkAccess(_ path: String, _ configuration: DriverConfiguration) throws(VirtError) -> Bool {
         var status = stat()
-        if stat(path, &status) == 0 { return true }
+        if unsafe stat(path, &status) == 0 { return true }
         let code = errno
         if source.startupPolicy == .optional {
             source.file = nil
@@ -93,7 +93,7 @@ extension Disk {
                     + " (See https://libvirt.org/kbase/backing_chains.html for troubleshooting)")
         }
         var status = stat()
-        guard stat(next, &status) == 0 else {
+        guard unsafe stat(next, &status) == 0 else {
             throw .system(errno, .storage, "Cannot access backing file '\(next)' of storage file '\(path)'")
         }
         var source = DiskSource()

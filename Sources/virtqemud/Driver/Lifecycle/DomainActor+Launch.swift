@@ -85,9 +85,9 @@ extension DomainActor {
 
     private func logHeader(_ command: QEMUCommandLine, _ facts: QEMUCapabilities) -> String {
         var name = utsname()
-        uname(&name)
+        unsafe uname(&name)
         func text<T>(_ field: T) -> String {
-            withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            unsafe withUnsafeBytes(of: field) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         }
         let version = "\(facts.version / 1_000_000).\(facts.version / 1000 % 1000).\(facts.version % 1000)"
         let start =

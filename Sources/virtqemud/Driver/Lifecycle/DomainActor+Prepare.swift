@@ -108,7 +108,7 @@ extension DomainActor {
         for channel in plan.domain.devices.channels where channel.isAgent && channel.source.mode == .bind {
             guard let path = channel.source.path, let alias = channel.info.alias else { continue }
             let socket = try listen(path)
-            _ = chown(path, driver.configuration.uid, driver.configuration.gid)
+            _ = unsafe chown(path, driver.configuration.uid, driver.configuration.gid)
             plan.environment.characters[alias] = .init(socket: plan.pass(socket))
         }
         guard driver.configuration.usesLogDaemon else { return }
@@ -116,7 +116,7 @@ extension DomainActor {
     }
 
     private func listen(_ path: String) throws -> DescriptorBox {
-        unlink(path)
+        unsafe unlink(path)
         return DescriptorBox(try UnixSocket.listen(path: path, mode: 0o775, backlog: 1))
     }
 
@@ -145,14 +145,14 @@ extension DriverConfiguration {
         environment.graphics.spiceListen = spiceListen
         environment.graphics.vncPassword = vncPassword != nil
         environment.graphics.spicePassword = spicePassword != nil
-        if let path = getenv("PATH") { environment.searchPath = String(cString: path) }
+        if let path = unsafe getenv("PATH") { environment.searchPath = unsafe String(cString: path) }
     }
 
     /// Makes a directory QEMU's.
     func giveDirectory(_ path: String, mode: mode_t) throws(VirtError) {
-        if chown(path, uid, gid) != 0, getuid() == 0 {
+        if unsafe chown(path, uid, gid) != 0, getuid() == 0 {
             throw .system(errno, .qemu, "unable to set ownership of '\(path)' to user \(uid):\(gid)")
         }
-        guard chmod(path, mode) == 0 else { throw .system(errno, .qemu, "cannot set mode of '\(path)'") }
+        guard unsafe chmod(path, mode) == 0 else { throw .system(errno, .qemu, "cannot set mode of '\(path)'") }
     }
 }

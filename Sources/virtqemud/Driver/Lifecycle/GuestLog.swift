@@ -36,8 +36,8 @@ struct GuestLog: Sendable {
         let bytes = Array(text.utf8)
         var done = 0
         while done < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                Glibc.write(descriptor.rawValue, $0.baseAddress?.advanced(by: done), $0.count - done)
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.write(descriptor.rawValue, $0.baseAddress?.advanced(by: done), $0.count - done)
             }
             if count < 0, errno == EINTR { continue }
             // A log that takes nothing more does not keep the guest from starting.
@@ -74,15 +74,15 @@ struct GuestLog: Sendable {
     /// `2026-11-23 20:01:17.043+0000`, as libvirt's own lines start.
     static func timestamp() -> String {
         var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
+        unsafe clock_gettime(CLOCK_REALTIME, &now)
         var seconds = now.tv_sec
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
+        var parts = unsafe tm()
+        unsafe gmtime_r(&seconds, &parts)
         func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
         let milliseconds = now.tv_nsec / 1_000_000
         let padded =
             milliseconds < 10 ? "00\(milliseconds)" : milliseconds < 100 ? "0\(milliseconds)" : "\(milliseconds)"
-        return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday)) "
+        return unsafe "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday)) "
             + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(padded)+0000"
     }
 }

@@ -108,8 +108,8 @@ extension SavedImage {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
-            let got = bytes.withUnsafeMutableBytes { buffer in
-                Glibc.read(descriptor, buffer.baseAddress.map { $0 + filled }, count - filled)
+            let got = unsafe bytes.withUnsafeMutableBytes { buffer in
+                unsafe Glibc.read(descriptor, buffer.baseAddress.map { unsafe $0 + filled }, count - filled)
             }
             if got < 0 {
                 if errno == EINTR { continue }
@@ -137,7 +137,7 @@ extension SavedImage {
     /// Marks the stream as all there, durably.
     func complete(_ descriptor: DescriptorBox, _ path: String) throws(VirtError) {
         let bytes = try head(isComplete: true)
-        let written = bytes.withUnsafeBytes { pwrite(descriptor.rawValue, $0.baseAddress, $0.count, 0) }
+        let written = unsafe bytes.withUnsafeBytes { unsafe pwrite(descriptor.rawValue, $0.baseAddress, $0.count, 0) }
         guard written == bytes.count else { throw .system(errno, .qemu, "cannot write '\(path)'") }
         guard fsync(descriptor.rawValue) == 0 else { throw .system(errno, .qemu, "cannot write '\(path)'") }
     }

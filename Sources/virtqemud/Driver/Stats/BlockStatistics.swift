@@ -80,7 +80,7 @@ struct FileSizes: Sendable, Equatable {
 
     static func read(_ path: String, format: String?) -> FileSizes? {
         var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
+        guard unsafe stat(path, &status) == 0 else { return nil }
         let isBlock = status.st_mode & S_IFMT == S_IFBLK
         let size = isBlock ? deviceSize(path) : UInt64(clamping: status.st_size)
         let allocation =
@@ -90,7 +90,7 @@ struct FileSizes: Sendable, Equatable {
     }
 
     private static func deviceSize(_ path: String) -> UInt64 {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return 0 }
         defer { close(descriptor) }
         return UInt64(clamping: lseek(descriptor, 0, SEEK_END))

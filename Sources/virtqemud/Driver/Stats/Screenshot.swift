@@ -25,7 +25,7 @@ struct Screenshot: Sendable {
     private static func piece(_ file: DescriptorBox, _ path: String) throws(VirtError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 262_144)
         while true {
-            let count = Glibc.read(file.rawValue, &bytes, bytes.count)
+            let count = unsafe Glibc.read(file.rawValue, &bytes, bytes.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw .system(errno, .qemu, "cannot read '\(path)'") }
             return Array(bytes.prefix(count))
@@ -58,7 +58,7 @@ extension DomainActor {
                 try await self.command("screendump", .object(arguments))
                 return Screenshot(path: path, type: isPNG ? "image/png" : "image/x-portable-pixmap")
             } catch {
-                unlink(path)
+                unsafe unlink(path)
                 throw error
             }
         }
@@ -67,7 +67,7 @@ extension DomainActor {
     /// An empty file that QEMU may write.
     private func temporaryFile(_ template: String) throws(VirtError) -> String {
         var bytes = Array(template.utf8CString)
-        let descriptor = mkstemp(&bytes)
+        let descriptor = unsafe mkstemp(&bytes)
         guard descriptor >= 0 else { throw .system(errno, .qemu, "mkstemp(\"\(template)\") failed") }
         defer { close(descriptor) }
         _ = fchown(descriptor, driver.configuration.uid, driver.configuration.gid)

@@ -76,7 +76,7 @@ enum ConsoleBridge {
         let copy = DescriptorBox(try OwnedDescriptor(duplicating: descriptor.rawValue))
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
-            let count = read(copy.rawValue, &buffer, buffer.count)
+            let count = unsafe read(copy.rawValue, &buffer, buffer.count)
             if count > 0 {
                 try await stream.write(Array(buffer[0..<count]))
             } else if count < 0, errno == EAGAIN || errno == EINTR {
@@ -94,7 +94,7 @@ enum ConsoleBridge {
             guard case .data(let bytes) = item else { continue }
             var rest = bytes[...]
             while !rest.isEmpty {
-                let count = rest.withUnsafeBytes { write(descriptor.rawValue, $0.baseAddress, $0.count) }
+                let count = unsafe rest.withUnsafeBytes { unsafe write(descriptor.rawValue, $0.baseAddress, $0.count) }
                 if count > 0 {
                     rest = rest.dropFirst(count)
                 } else if errno == EAGAIN || errno == EINTR {

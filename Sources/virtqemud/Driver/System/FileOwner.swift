@@ -20,12 +20,12 @@ struct FileOwner: Sendable {
     /// - Parameter remember: note the owner before, or count one more user of the file.
     func take(_ path: String, remember: Bool) throws(VirtError) {
         var status = stat()
-        guard stat(path, &status) == 0 else {
+        guard unsafe stat(path, &status) == 0 else {
             throw .system(errno, .security, "unable to stat: \(path)")
         }
         let remembered = remember && remembers && self.remember(path, status)
         if status.st_uid == uid && status.st_gid == gid { return }
-        guard chown(path, uid, gid) == 0 else {
+        guard unsafe chown(path, uid, gid) == 0 else {
             let code = errno
             // What cannot change hands (read-only or network file systems) may be readable as it is.
             if code == EROFS || code == EOPNOTSUPP || code == ENOTSUP { return }
@@ -37,7 +37,7 @@ struct FileOwner: Sendable {
     /// Gives a file back to the owner from before, when this was its last user.
     func giveBack(_ path: String, recall wanted: Bool) {
         var status = stat()
-        guard stat(path, &status) == 0 else { return }
+        guard unsafe stat(path, &status) == 0 else { return }
         var owner: (uid_t, gid_t) = (0, 0)
         if wanted && remembers {
             switch recall(path) {
@@ -47,7 +47,7 @@ struct FileOwner: Sendable {
             }
         }
         if status.st_uid == owner.0 && status.st_gid == owner.1 { return }
-        if chown(path, owner.0, owner.1) != 0 {
+        if unsafe chown(path, owner.0, owner.1) != 0 {
             Self.log.warning("cannot give '\(path)' back to \(owner.0):\(owner.1): \(VirtError.describe(errno: errno))")
         }
     }
@@ -100,17 +100,17 @@ struct FileOwner: Sendable {
 
     private func attribute(_ path: String, _ name: String) -> String? {
         var buffer = [UInt8](repeating: 0, count: 256)
-        let length = clinux_xattr_get(path, name, &buffer, buffer.count)
+        let length = unsafe clinux_xattr_get(path, name, &buffer, buffer.count)
         guard length > 0 else { return nil }
         return String(decoding: buffer[0..<min(length, buffer.count)].prefix { $0 != 0 }, as: UTF8.self)
     }
 
     private func set(_ path: String, _ name: String, _ value: String) -> Bool {
         let bytes = Array(value.utf8)
-        return clinux_xattr_set(path, name, bytes, bytes.count) == 0
+        return unsafe clinux_xattr_set(path, name, bytes, bytes.count) == 0
     }
 
     private func removeAll(_ path: String) {
-        for name in [Self.owner, Self.count, Self.time] { _ = clinux_xattr_remove(path, name) }
+        for name in [Self.owner, Self.count, Self.time] { _ = unsafe clinux_xattr_remove(path, name) }
     }
 }

@@ -66,8 +66,8 @@ struct ImageHeader: Sendable, Equatable {
         var bytes = [UInt8](repeating: 0, count: length)
         var count = 0
         while count < bytes.count {
-            let got = bytes.withUnsafeMutableBytes {
-                Glibc.pread(file.rawValue, $0.baseAddress?.advanced(by: count), $0.count - count, off_t(count))
+            let got = unsafe bytes.withUnsafeMutableBytes {
+                unsafe Glibc.pread(file.rawValue, $0.baseAddress?.advanced(by: count), $0.count - count, off_t(count))
             }
             if got < 0, errno == EINTR { continue }
             guard got >= 0 else { throw .system(errno, .storage, "cannot read header '\(path)'") }

@@ -4,13 +4,13 @@ import Glibc
 enum ProcFile {
     /// The bytes of a file, nil when it can't be read. At most 256 KiB.
     static func bytes(_ path: String, limit: Int = 262_144) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var result: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 16384)
         while result.count < limit {
-            let count = read(descriptor, &buffer, buffer.count)
+            let count = unsafe read(descriptor, &buffer, buffer.count)
             if count < 0 {
                 if errno == EINTR { continue }
                 return nil

@@ -48,14 +48,14 @@ struct ProcessorSet: Sendable, Equatable {
     /// The processors that a thread may use now.
     static func affinity(of thread: Int32, count: Int = hostCount) throws(VirtError) -> ProcessorSet {
         var map = [UInt8](repeating: 0, count: (count + 7) / 8)
-        let result = clinux_affinity_get(thread, &map, map.count)
+        let result = unsafe clinux_affinity_get(thread, &map, map.count)
         guard result >= 0 else { throw .system(-result, .none, "cannot get CPU affinity of process \(thread)") }
         return ProcessorSet(bytes: map)
     }
 
     /// Binds a thread to these processors.
     func apply(to thread: Int32) throws(VirtError) {
-        let result = clinux_affinity_set(thread, bytes, bytes.count)
+        let result = unsafe clinux_affinity_set(thread, bytes, bytes.count)
         guard result >= 0 else { throw .system(-result, .none, "cannot set CPU affinity on process \(thread)") }
     }
 }

@@ -22,22 +22,22 @@ enum TapDevice {
         var hostSide = mac
         if !hostSide.isEmpty { hostSide[0] = 0xFE }
         if hostSide.count == 6 {
-            let result = clinux_link_set_mac(name, hostSide)
+            let result = unsafe clinux_link_set_mac(name, hostSide)
             guard result >= 0 else { throw .system(-result, .none, "Cannot set interface MAC on '\(name)'") }
         }
-        if let mtu, mtu <= UInt32(Int32.max) { _ = clinux_link_set_mtu(name, Int32(mtu)) }
+        if let mtu, mtu <= UInt32(Int32.max) { _ = unsafe clinux_link_set_mtu(name, Int32(mtu)) }
         return (name, descriptor)
     }
 
     /// Plugs it into a bridge and sets it going.
     static func attach(_ name: String, bridge: String?, up: Bool) throws(VirtError) {
         if let bridge {
-            let result = clinux_bridge_add(bridge, name)
+            let result = unsafe clinux_bridge_add(bridge, name)
             guard result >= 0 else {
                 throw .system(-result, .none, "Unable to add bridge \(bridge) port \(name)")
             }
         }
-        let result = clinux_link_set_up(name, up)
+        let result = unsafe clinux_link_set_up(name, up)
         guard result >= 0 else { throw .system(-result, .none, "Cannot set interface flags on '\(name)'") }
     }
 
@@ -49,7 +49,7 @@ enum TapDevice {
             }
             var buffer = [CChar](repeating: 0, count: 17)
             for (index, byte) in name.utf8.enumerated() { buffer[index] = CChar(bitPattern: byte) }
-            let descriptor = clinux_tap_open(&buffer, false)
+            let descriptor = unsafe clinux_tap_open(&buffer, false)
             if descriptor >= 0 {
                 let given = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
                 return (given, DescriptorBox(OwnedDescriptor(descriptor)))

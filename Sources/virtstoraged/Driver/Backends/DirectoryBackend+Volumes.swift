@@ -81,7 +81,7 @@ extension DirectoryBackend {
         if let backing = volume.backing {
             let path = backing.path.hasPrefix("/") ? backing.path : "\(pool.targetPath)/\(backing.path)"
             try await BlockingPool.shared.run {
-                guard access(path, R_OK) == 0 else {
+                guard unsafe access(path, R_OK) == 0 else {
                     throw VirtError.system(errno, .storage, "inaccessible backing store volume \(backing.path)")
                 }
             }
@@ -101,7 +101,7 @@ extension DirectoryBackend {
     ) async throws {
         let passphrase = try await passphrase(encryption)
         let file = try await BlockingPool.shared.run { try writeSecret(passphrase, pool, volume) }
-        defer { unlink(file) }
+        defer { unsafe unlink(file) }
         try await body(QemuImg.Secret(volume: volume.name, file: file))
     }
 
@@ -120,13 +120,13 @@ extension DirectoryBackend {
     ) throws(VirtError) -> String {
         let serial = String(UInt64.random(in: 0...UInt64.max), radix: 36)
         let path = "\(environment.stateDirectory)/\(pool.name).\(volume.name).secret.\(serial)"
-        let raw = path.withCString { clinux_open($0, O_WRONLY | O_CREAT | O_EXCL, 0o600) }
+        let raw = unsafe path.withCString { unsafe clinux_open($0, O_WRONLY | O_CREAT | O_EXCL, 0o600) }
         guard raw >= 0 else { throw .system(-raw, .storage, "failed to open secret file for write") }
         let file = OwnedDescriptor(raw)
         do throws(VirtError) {
             try FileSystem.write(file.rawValue, passphrase, name: path)
         } catch {
-            unlink(path)
+            unsafe unlink(path)
             throw .system(error.int1, .storage, "failed to write secret file")
         }
         return path
@@ -140,7 +140,7 @@ extension DirectoryBackend {
             try await BlockingPool.shared.run { try LocalVolume.applyPermissions(volume.target) }
         } catch {
             // Nobody else can have made it: its place was free when the volume was placed.
-            unlink(volume.target.path)
+            unsafe unlink(volume.target.path)
             throw error
         }
     }

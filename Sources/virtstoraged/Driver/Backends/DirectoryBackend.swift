@@ -38,19 +38,19 @@ struct DirectoryBackend: StorageBackend {
         } catch {
             throw .system(error.int1, .storage, "cannot create path '\(parent)'")
         }
-        let isNew = mkdir(path, 0o700) == 0
+        let isNew = unsafe mkdir(path, 0o700) == 0
         guard isNew || errno == EEXIST && FileSystem.isDirectory(path) else {
             throw .system(errno, .none, "failed to create directory '\(path)'")
         }
         let wanted = pool.permissions
         if wanted.owner != nil || wanted.group != nil {
-            guard chown(path, wanted.owner ?? .max, wanted.group ?? .max) == 0 else {
+            guard unsafe chown(path, wanted.owner ?? .max, wanted.group ?? .max) == 0 else {
                 let (owner, group) = (wanted.owner ?? .max, wanted.group ?? .max)
                 throw .system(errno, .none, "cannot chown '\(path)' to (\(owner), \(group))")
             }
         }
         guard let mode = wanted.mode ?? (isNew ? 0o711 : nil) else { return }
-        guard chmod(path, mode) == 0 else { throw .system(errno, .none, "cannot set mode of '\(path)'") }
+        guard unsafe chmod(path, mode) == 0 else { throw .system(errno, .none, "cannot set mode of '\(path)'") }
     }
 
     func isUp(_ pool: StoragePool) async throws -> Bool {
@@ -79,7 +79,7 @@ struct DirectoryBackend: StorageBackend {
     func delete(_ pool: StoragePool, flags: UInt32) async throws {
         try StorageFlag.check(flags, allowed: 0, "virStorageBackendDeleteLocal")
         try await BlockingPool.shared.run {
-            guard rmdir(pool.targetPath) == 0 else {
+            guard unsafe rmdir(pool.targetPath) == 0 else {
                 throw VirtError.system(errno, .storage, "failed to remove pool '\(pool.targetPath)'")
             }
         }
@@ -102,7 +102,7 @@ struct DirectoryBackend: StorageBackend {
         let status = try FileStatus(descriptor: directory.descriptor, path: path)
         contents.permissions = status.permissions
         var space = statvfs()
-        guard fstatvfs(directory.descriptor, &space) == 0 else {
+        guard unsafe fstatvfs(directory.descriptor, &space) == 0 else {
             throw .system(errno, .storage, "cannot statvfs path '\(path)'")
         }
         contents.capacity = UInt64(space.f_frsize).multipliedReportingOverflow(by: UInt64(space.f_blocks)).partialValue
@@ -121,26 +121,26 @@ struct DirectoryBackend: StorageBackend {
 }
 
 /// An open directory.
-private struct OpenDirectory: ~Copyable {
+@safe private struct OpenDirectory: ~Copyable {
     private let stream: OpaquePointer
     let descriptor: Int32
 
     /// nil: errno says why.
     init?(_ path: String) {
-        guard let stream = opendir(path) else { return nil }
-        self.stream = stream
-        descriptor = dirfd(stream)
+        guard let stream = unsafe opendir(path) else { return nil }
+        unsafe self.stream = unsafe stream
+        descriptor = unsafe dirfd(stream)
     }
 
-    deinit { closedir(stream) }
+    deinit { unsafe closedir(stream) }
 
     /// All names but those of the directory itself and its parent, in order.
     func names() throws(VirtError) -> [String] {
         var names: [String] = []
         errno = 0
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
             if name != ".", name != ".." { names.append(name) }
             errno = 0

@@ -32,13 +32,15 @@ struct FileStatus: Sendable {
     /// Of the path, through links; nil: there is nothing.
     init?(path: String) {
         var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
+        guard unsafe stat(path, &status) == 0 else { return nil }
         self.init(status)
     }
 
     init(descriptor: Int32, path: String) throws(VirtError) {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .system(errno, .storage, "cannot stat file '\(path)'") }
+        guard unsafe fstat(descriptor, &status) == 0 else {
+            throw .system(errno, .storage, "cannot stat file '\(path)'")
+        }
         self.init(status)
     }
 }

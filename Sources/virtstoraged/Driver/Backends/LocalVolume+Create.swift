@@ -9,7 +9,7 @@ extension LocalVolume {
     /// On failure the file is gone.
     static func createRaw(_ volume: StorageVolume, from source: String? = nil, reflinks: Bool = false) throws {
         let path = volume.target.path
-        let raw = path.withCString { clinux_open($0, O_RDWR | O_CREAT | O_EXCL, 0o600) }
+        let raw = unsafe path.withCString { unsafe clinux_open($0, O_RDWR | O_CREAT | O_EXCL, 0o600) }
         guard raw >= 0 else { throw VirtError.system(-raw, .storage, "Failed to create file '\(path)'") }
         let file = OwnedDescriptor(raw)
         do {
@@ -17,7 +17,7 @@ extension LocalVolume {
             guard fsync(raw) == 0 else { throw VirtError.system(errno, .storage, "cannot sync data to file '\(path)'") }
             try applyPermissions(volume.target)
         } catch {
-            unlink(path)
+            unsafe unlink(path)
             throw error
         }
     }
@@ -48,14 +48,14 @@ extension LocalVolume {
     }
 
     private static func openSource(_ path: String) throws(VirtError) -> OwnedDescriptor {
-        let raw = path.withCString { clinux_open($0, O_RDONLY, 0) }
+        let raw = unsafe path.withCString { unsafe clinux_open($0, O_RDONLY, 0) }
         guard raw >= 0 else { throw .system(-raw, .storage, "could not open input path '\(path)'") }
         return OwnedDescriptor(raw)
     }
 
     private static func currentSize(_ file: Int32) -> off_t {
         var status = stat()
-        return fstat(file, &status) == 0 ? status.st_size : 0
+        return unsafe fstat(file, &status) == 0 ? status.st_size : 0
     }
 
     /// Gives the file real space for its first bytes. File systems that cannot do it leave it sparse.
@@ -68,13 +68,13 @@ extension LocalVolume {
     /// Makes a directory volume. On failure it is gone.
     static func createDirectory(_ volume: StorageVolume) throws {
         let path = volume.target.path
-        guard mkdir(path, volume.target.permissions?.mode ?? 0o600) == 0 else {
+        guard unsafe mkdir(path, volume.target.permissions?.mode ?? 0o600) == 0 else {
             throw VirtError.system(errno, .storage, "failed to create directory '\(path)'")
         }
         do {
             try applyPermissions(volume.target)
         } catch {
-            rmdir(path)
+            unsafe rmdir(path)
             throw error
         }
     }
@@ -84,13 +84,13 @@ extension LocalVolume {
         let wanted = target.permissions ?? StoragePermissions()
         let path = target.path
         if wanted.owner != nil || wanted.group != nil {
-            guard chown(path, wanted.owner ?? .max, wanted.group ?? .max) == 0 else {
+            guard unsafe chown(path, wanted.owner ?? .max, wanted.group ?? .max) == 0 else {
                 let (owner, group) = (wanted.owner ?? .max, wanted.group ?? .max)
                 throw .system(errno, .storage, "cannot chown '\(path)' to (\(owner), \(group))")
             }
         }
         let mode = wanted.mode ?? 0o600
-        guard chmod(path, mode) == 0 else {
+        guard unsafe chmod(path, mode) == 0 else {
             let digits = String(mode, radix: 8)
             let padded = String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
             throw .system(errno, .storage, "cannot set mode of '\(path)' to \(padded)")
@@ -102,11 +102,11 @@ extension LocalVolume {
         let path = volume.target.path
         switch volume.kind {
         case .file, .ploop:
-            guard unlink(path) == 0 || errno == ENOENT else {
+            guard unsafe unlink(path) == 0 || errno == ENOENT else {
                 throw .system(errno, .storage, "cannot unlink file '\(path)'")
             }
         case .dir:
-            guard rmdir(path) == 0 || errno == ENOENT else {
+            guard unsafe rmdir(path) == 0 || errno == ENOENT else {
                 throw .system(errno, .storage, "cannot remove directory '\(path)'")
             }
         case .block, .network, .netdir:
@@ -117,7 +117,7 @@ extension LocalVolume {
 
     /// Changes the size of a raw file, with space for all of it if asked.
     static func resize(_ path: String, to capacity: UInt64, allocates: Bool) throws(VirtError) {
-        let raw = path.withCString { clinux_open($0, O_RDWR, 0) }
+        let raw = unsafe path.withCString { unsafe clinux_open($0, O_RDWR, 0) }
         guard raw >= 0 else { throw .system(-raw, .none, "Unable to open '\(path)'") }
         let file = OwnedDescriptor(raw)
         guard let size = off_t(exactly: capacity) else {

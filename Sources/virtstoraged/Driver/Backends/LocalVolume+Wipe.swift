@@ -8,7 +8,7 @@ extension LocalVolume {
     /// Overwrites a volume with zeros. A file with holes loses its space instead, as there is nothing to overwrite in
     /// most of it.
     static func wipe(_ path: String) throws(VirtError) {
-        let raw = path.withCString { clinux_open($0, O_RDWR, 0) }
+        let raw = unsafe path.withCString { unsafe clinux_open($0, O_RDWR, 0) }
         guard raw >= 0 else { throw .system(-raw, .storage, "Failed to open storage volume with path '\(path)'") }
         let file = OwnedDescriptor(raw)
         let status = try FileStatus(descriptor: raw, path: path)
@@ -16,7 +16,7 @@ extension LocalVolume {
             return try truncate(file.rawValue, path, status.size)
         }
         var size = status.size
-        if status.kind == .block { _ = clinux_block_device_size(raw, &size) }
+        if status.kind == .block { _ = unsafe clinux_block_device_size(raw, &size) }
         try overwrite(file.rawValue, path, size)
     }
 
@@ -34,7 +34,7 @@ extension LocalVolume {
         var done: UInt64 = 0
         while done < size {
             let length = Int(min(size - done, UInt64(zeros.count)))
-            let count = pwrite(file, zeros, length, off_t(clamping: done))
+            let count = unsafe pwrite(file, zeros, length, off_t(clamping: done))
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
                 throw .system(errno, .storage, "Failed to write \(length) bytes to storage volume with path '\(path)'")

@@ -43,7 +43,7 @@ enum LocalVolume {
     private static func open(_ path: String) throws(VirtError) -> Found? {
         // Opening a pipe or a device may have effects: the look comes first.
         guard let status = FileStatus(path: path), status.kind != .other else { return nil }
-        let raw = path.withCString { clinux_open($0, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0) }
+        let raw = unsafe path.withCString { unsafe clinux_open($0, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0) }
         guard raw >= 0 else {
             if [ENOENT, ELOOP, EACCES, EPERM, ENXIO].contains(-raw) { return nil }
             throw .system(-raw, .storage, "cannot open volume '\(path)'")
@@ -52,7 +52,7 @@ enum LocalVolume {
         let actual = try FileStatus(descriptor: raw, path: path)
         guard actual.kind != .other else { return nil }
         var deviceSize: UInt64 = 0
-        if actual.kind == .block { _ = clinux_block_device_size(raw, &deviceSize) }
+        if actual.kind == .block { _ = unsafe clinux_block_device_size(raw, &deviceSize) }
         return Found(path: path, file: file, status: actual, deviceSize: deviceSize)
     }
 
@@ -62,8 +62,8 @@ enum LocalVolume {
         var bytes = [UInt8](repeating: 0, count: ImageProbe.headerSize)
         var done = 0
         while done < bytes.count {
-            let count = bytes.withUnsafeMutableBytes {
-                pread(found.file.rawValue, $0.baseAddress?.advanced(by: done), $0.count - done, off_t(done))
+            let count = unsafe bytes.withUnsafeMutableBytes {
+                unsafe pread(found.file.rawValue, $0.baseAddress?.advanced(by: done), $0.count - done, off_t(done))
             }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw .system(errno, .storage, "cannot read header '\(found.path)'") }
@@ -179,7 +179,7 @@ extension FileSystem {
         guard let status = FileStatus(path: path), status.kind == .file || status.kind == .block else { return [] }
         let file = try OwnedDescriptor(opening: path, O_RDONLY | O_NONBLOCK)
         var bytes = [UInt8](repeating: 0, count: count)
-        let size = pread(file.rawValue, &bytes, count, 0)
+        let size = unsafe pread(file.rawValue, &bytes, count, 0)
         guard size >= 0 else { throw .system(errno, .storage, "cannot read header '\(path)'") }
         bytes.removeSubrange(size...)
         return bytes

@@ -43,7 +43,7 @@ enum SparseCopy {
                 inKernel = false
                 buffer = [UInt8](repeating: 0, count: 1 << 20)
             }
-            let count = read(source, &buffer, min(buffer.count, Int(clamping: left)))
+            let count = unsafe read(source, &buffer, min(buffer.count, Int(clamping: left)))
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw .system(errno, .storage, "failed reading from file '\(sourcePath)'") }
             if count == 0 { return }
@@ -55,7 +55,7 @@ enum SparseCopy {
     private static func write(_ file: Int32, _ bytes: ArraySlice<UInt8>, _ path: String) throws(VirtError) {
         var rest = bytes
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw .system(errno, .storage, "failed writing to file '\(path)'") }
             rest = rest.dropFirst(count)

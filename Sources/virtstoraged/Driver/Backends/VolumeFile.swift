@@ -12,7 +12,7 @@ final class VolumeFile: Sendable {
     init(opening path: String, forWriting: Bool) throws(VirtError) {
         self.path = path
         let flags = (forWriting ? O_WRONLY : O_RDONLY) | O_NOCTTY
-        let raw = path.withCString { clinux_open($0, flags, 0) }
+        let raw = unsafe path.withCString { unsafe clinux_open($0, flags, 0) }
         guard raw >= 0 else { throw .system(-raw, .streams, "Unable to open stream for '\(path)'") }
         file = DescriptorBox(OwnedDescriptor(raw))
         guard try FileStatus(descriptor: raw, path: path).kind != .directory else {
@@ -30,9 +30,9 @@ final class VolumeFile: Sendable {
     /// At most `count` bytes; none at the end.
     func read(at position: Int64, count: Int) throws(VirtError) -> [UInt8] {
         var failure: Int32 = 0
-        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             while true {
-                let result = pread(file.rawValue, buffer.baseAddress, buffer.count, off_t(position))
+                let result = unsafe pread(file.rawValue, buffer.baseAddress, buffer.count, off_t(position))
                 if result < 0, errno == EINTR { continue }
                 failure = result < 0 ? errno : 0
                 filled = max(0, result)
@@ -47,7 +47,9 @@ final class VolumeFile: Sendable {
         var rest = bytes
         var position = position
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { pwrite(file.rawValue, $0.baseAddress, $0.count, off_t(position)) }
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe pwrite(file.rawValue, $0.baseAddress, $0.count, off_t(position))
+            }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw .system(errno, .streams, "cannot write to stream") }
             rest = rest.dropFirst(count)
