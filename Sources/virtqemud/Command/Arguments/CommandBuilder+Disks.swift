@@ -8,6 +8,8 @@ extension CommandBuilder {
         addFloppyBoot()
         let boot = bootIndexes
         for (index, disk) in devices.disks.enumerated() {
+            // A guest that shares the image below gets the disk when it runs.
+            if disk.transient?.shareBacking == true, !environment.endsBackingChains { continue }
             if disk.source.type == .vhostuser, let user = disk.source.vhostUser {
                 addVhostUserChannel(disk, user)
             } else if disk.target.bus == .sd {
@@ -15,7 +17,7 @@ extension CommandBuilder {
                 continue
             } else if !disk.source.isEmpty {
                 for node in blockNodes(of: disk) {
-                    for secret in node.secrets { add(object: secret) }
+                    for object in node.objects { add(object: object) }
                     add(blockdev: node.properties)
                 }
             }
@@ -45,7 +47,7 @@ extension CommandBuilder {
     /// A `-blockdev`, and the `-object`s that must exist before it.
     struct BlockNode {
         var properties: JSONObject
-        var secrets: [JSONObject] = []
+        var objects: [JSONObject] = []
     }
 
     /// The block nodes of a disk, the deepest image first.
@@ -68,7 +70,8 @@ extension CommandBuilder {
             let storage = BlockStorage(
                 node.source, node: "\(name)-storage", driver: disk.effectiveDriver, isFloppy: disk.device == .floppy,
                 builder: self)
-            chain.append(BlockNode(properties: storage.properties, secrets: secrets(name)))
+            chain.append(BlockNode(properties: storage.properties, objects: objects(node.source, name)))
+            if let slice = slice(node.source, name, node.format) { chain.append(BlockNode(properties: slice)) }
             let below = depth + 1 < nodes.count ? nodes[depth + 1].source.index : nil
             let isEnd = depth + 1 == nodes.count && (isTerminated || environment.endsBackingChains)
             let format = formatNode(
@@ -98,10 +101,12 @@ extension CommandBuilder {
         properties.add("cache", BlockStorage.cache(disk.effectiveDriver?.cache))
         addFormat(format, source, name, &properties)
         properties.add("cache-size", metadata)
-        properties.add("file", "\(name)-storage")
-        if let slice = source.slices.first {
-            properties.add("offset", slice.offset)
-            properties.add("size", slice.size)
+        if source.slices.first != nil, !isRaw(source, format) {
+            properties.add("file", "\(name)-slice-sto")
+        } else {
+            properties.add("offset", source.slices.first?.offset)
+            properties.add("size", source.slices.first?.size)
+            properties.add("file", "\(name)-storage")
         }
         if let below {
             properties.add("backing", "libvirt-\(below)-format")
@@ -109,6 +114,20 @@ extension CommandBuilder {
             properties.add("backing", JSONValue.null)
         }
         return properties
+    }
+
+    private func isRaw(_ source: DiskSource, _ format: String) -> Bool {
+        format == "raw" && (source.encryption == nil || source.encryption?.engine == .librbd)
+    }
+
+    /// The part of a file that holds an image of another format than raw is a node of its own.
+    private func slice(_ source: DiskSource, _ name: String, _ format: String) -> JSONObject? {
+        guard let slice = source.slices.first, !isRaw(source, format) else { return nil }
+        return [
+            "driver": "raw", "node-name": .string("\(name)-slice-sto"), "offset": .integer(slice.offset),
+            "size": .integer(slice.size), "file": .string("\(name)-storage"), "auto-read-only": true,
+            "discard": "unmap",
+        ]
     }
 
     private static func hasBacking(_ format: String) -> Bool {
@@ -140,18 +159,44 @@ extension CommandBuilder {
         }
     }
 
-    /// The secrets that an image's nodes name.
-    private func secrets(_ name: String) -> [JSONObject] {
+    /// What an image's nodes name: the holder of its reservations, its secrets, its certificates.
+    private func objects(_ source: DiskSource, _ name: String) -> [JSONObject] {
         let ids = [
             "\(name)-storage-auth-secret0", "\(name)-storage-httpcookie-secret0", "\(name)-format-encryption-secret0",
         ]
-        return ids.compactMap { id in
-            guard let secret = environment.secrets[id] else { return nil }
-            return [
-                "qom-type": "secret", "id": .string(id), "data": .string(secret.data), "keyid": "masterKey0",
-                "iv": .string(secret.iv), "format": "base64",
-            ]
+        var objects = ids.compactMap(secretObject)
+        if let reservations = source.reservations, reservations.managed != true {
+            objects.insert(
+                [
+                    "qom-type": "pr-manager-helper", "id": .string(reservations.managerID(node: "\(name)-storage")),
+                    "path": .string(reservations.source?.path ?? ""),
+                ], at: 0)
         }
+        if source.network.protocol == .nbd, source.network.tls == true {
+            objects.append(environment.nbdTLS.credentials(id: "obj\(name)-storage_tls0", isServer: false))
+        }
+        return objects
+    }
+
+    /// A secret as QEMU gets it; nil where there is none of that id.
+    func secretObject(_ id: String) -> JSONObject? {
+        guard let secret = environment.secrets[id] else { return nil }
+        return [
+            "qom-type": "secret", "id": .string(id), "data": .string(secret.data), "keyid": "masterKey0",
+            "iv": .string(secret.iv), "format": "base64",
+        ]
+    }
+
+    /// The helper that all managed reservations of the guest share.
+    mutating func addReservations() {
+        let hasManaged = devices.disks.contains { disk in
+            disk.chain.contains { $0.reservations?.managed == true }
+        }
+        guard hasManaged else { return }
+        add(object: [
+            "qom-type": "pr-manager-helper", "id": .string(DiskSource.Reservations.managedID),
+            "path": .string("\(environment.libraryDirectory)/\(DiskSource.Reservations.managedID).sock"),
+        ])
     }
 
     // MARK: Devices
@@ -190,6 +235,12 @@ extension CommandBuilder {
         let format = disk.driver?.type ?? "raw"
         add("-drive", "file=\(path),format=\(format),if=sd,index=0")
     }
+}
+
+extension DiskSource.Reservations {
+    static let managedID = "pr-helper0"
+
+    func managerID(node: String) -> String { managed == true ? Self.managedID : "pr-helper-\(node)" }
 }
 
 extension Disk {

@@ -116,10 +116,12 @@ extension CommandBuilder {
     private func card(
         _ interface: Interface, _ alias: String, netdev: String, bootIndex: UInt32?, usesVhost: Bool
     ) throws(VirtError) -> JSONObject {
-        let model = interface.model ?? "virtio"
+        guard let model = interface.model else {
+            throw VirtError(.internalError, .qemu, "argument key 'driver' must not have null value")
+        }
         let isVirtio = model.hasPrefix("virtio")
         var properties: JSONObject = [
-            "driver": .string(isVirtio ? virtioDriver("virtio-net", interface.info, model: model) : cardDriver(model))
+            "driver": .string(isVirtio ? virtioDriver("virtio-net", interface.info, model: model) : model)
         ]
         if isVirtio { addVirtioCard(interface, usesVhost: usesVhost, to: &properties) }
         properties.add("host_mtu", interface.mtu.flatMap { isVirtio ? $0 : nil })
@@ -142,8 +144,6 @@ extension CommandBuilder {
         if let bar = rom.bar { properties.add("rombar", bar ? 1 : 0) }
         if rom.enabled == false { properties.add("romfile", "") } else { properties.add("romfile", rom.file) }
     }
-
-    private func cardDriver(_ model: String) -> String { model == "netfront" ? "virtio-net-pci" : model }
 
     private func addVirtioCard(_ interface: Interface, usesVhost: Bool, to properties: inout JSONObject) {
         guard let driver = interface.driver else { return }

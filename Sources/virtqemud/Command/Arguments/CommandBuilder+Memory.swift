@@ -68,6 +68,12 @@ extension CommandBuilder {
     }
 
     private mutating func addIOThreads() {
+        if let own = domain.defaultIOThread {
+            var properties: JSONObject = ["qom-type": "main-loop", "id": "main-loop"]
+            properties.add("thread-pool-min", own.poolMinimum)
+            properties.add("thread-pool-max", own.poolMaximum)
+            add(object: properties)
+        }
         for thread in domain.allIOThreads {
             var properties: JSONObject = ["qom-type": "iothread", "id": .string("iothread\(thread.id)")]
             properties.add("thread-pool-min", thread.poolMinimum)

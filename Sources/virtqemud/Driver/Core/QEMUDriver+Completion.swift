@@ -42,6 +42,9 @@ extension QEMUDriver {
 
     func completionContext(for domain: Domain) async throws -> DomainCompletionContext {
         let path = emulator(of: domain)
+        if domain.devices.emulator == nil, !FileSystem.exists(path) {
+            throw VirtError(.configUnsupported, .qemu, "No emulator found for arch '\(domain.os.arch ?? "")'")
+        }
         let facts = try await capabilities.facts(of: path)
         return completions.context(path, facts, paths)
     }

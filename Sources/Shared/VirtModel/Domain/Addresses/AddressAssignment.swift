@@ -1,6 +1,16 @@
 import VirtCore
 import VirtXML
 
+extension Domain {
+    /// Gives addresses to devices that were put in after the definition was complete.
+    package mutating func reassignAddresses(_ context: DomainCompletionContext) throws {
+        guard let emulator = context.emulator(of: self) else { return }
+        var completion = DomainCompletion(context: context, emulator: emulator, isNew: true)
+        completion.machine = machineKind
+        try completion.assignAddresses(&self)
+    }
+}
+
 extension DomainCompletion {
     /// Gives each device that has none its address, kind by kind.
     func assignAddresses(_ domain: inout Domain) throws {

@@ -50,6 +50,9 @@ package struct CharacterSource: Equatable, Sendable {
         case .spiceport, .dbus: try x.valueElement("source", "channel", &channel)
         case .qemuVDAgent: try mapAgent(&x)
         }
+        if x.isReading, type != .udp, type != .null, (x.node?.children("source").count ?? 0) > 1 {
+            throw VirtError.malformed("only one source element is allowed for character device")
+        }
         if type == .tcp { try x.valueElement("protocol", "type", &`protocol`) }
         try x.element("log", &log)
         if x.isReading { try check() }
@@ -128,6 +131,22 @@ package struct CharacterSource: Equatable, Sendable {
         if x.isReading, mode == nil { mode = .connect }
     }
 
+    /// A socket whose kind stands on the source itself.
+    mutating func mapSocket<M: ElementMapper>(_ x: inout M) throws {
+        try x.attribute("type", &type)
+        try x.attribute("mode", &mode)
+        try x.attribute("path", &path)
+        try x.attribute("host", &host)
+        try x.attribute("service", &service)
+    }
+
+    /// The path is libvirt's own choice, so it is libvirt that listens.
+    mutating func listenSomewhere() throws(VirtError) {
+        mode = .bind
+        path = nil
+        try check()
+    }
+
     private mutating func mapAgent<M: ElementMapper>(_ x: inout M) throws {
         try x.group("source") { x in
             try x.valueElement("clipboard", "copypaste", &clipboardCopyPaste)
@@ -136,10 +155,11 @@ package struct CharacterSource: Equatable, Sendable {
     }
 
     private func check() throws(VirtError) {
-        guard let reconnect, reconnect.enabled == true else { return }
+        guard let reconnect, let enabled = reconnect.enabled else { return }
         if mode == .bind {
             throw VirtError(.internalError, .domain, "chardev reconnect is possible only for connect mode")
         }
+        guard enabled else { return }
         guard let timeout = reconnect.timeout else { throw VirtError.missingAttribute("timeout", of: "reconnect") }
         if timeout == 0 {
             throw VirtError(.invalidArg, .domain, "chardev reconnect source timeout cannot be '0'")

@@ -46,6 +46,7 @@ package struct Hostdev: Equatable, Sendable, XMLMappable {
         try x.attribute("sgio", &sgio)
         try x.attribute("rawio", &rawIO)
         try x.attribute("model", &model)
+        if x.isReading, type == .mdev, model == nil { throw VirtError.missingAttribute("model", of: "hostdev") }
         try x.attribute("display", &display, .onOff)
         try x.attribute("ramfb", &ramfb, .onOff)
         try x.valueElement("driver", "name", &driverName)
@@ -79,6 +80,8 @@ package struct HostdevSource: Equatable, Sendable, XMLMappable {
     package var hosts: [DiskNetwork.Host] = []
     package var auth: StorageAuth?
     package var initiatorIQN: String?
+    /// The number of a running guest's block node ("libvirt-N-backend"); no part of any document.
+    package var nodeIndex: UInt32?
 
     package init() {}
 
