@@ -92,6 +92,7 @@ struct CommandBuilder {
         try addHostdevs()
         if let incoming = environment.incoming { add("-incoming", incoming) }
         try addSmallDevices()
+        addLaunchSecurity()
         if let snapshot = environment.snapshot { add("-loadvm", snapshot) }
         try addLast()
     }

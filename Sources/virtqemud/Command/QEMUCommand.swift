@@ -41,11 +41,6 @@ package enum QEMUCommand {
     package static func build(
         _ domain: Domain, _ capabilities: QEMUCapabilities, _ environment: CommandEnvironment
     ) throws(VirtError) -> QEMUCommandLine {
-        for change in domain.qemu.capabilitiesAdded + domain.qemu.capabilitiesRemoved
-        where QEMUFlag(rawValue: change.capability) == nil {
-            throw VirtError(
-                .internalError, .qemu, "invalid qemu namespace capability '\(change.capability)'")
-        }
         var builder = CommandBuilder(domain, capabilities, environment)
         try builder.checkHost()
         try builder.addAll()

@@ -115,8 +115,10 @@ extension CommandBuilder {
 
     private func addIdentity(_ disk: Disk, to properties: inout JSONObject) {
         // libvirt has always put a backslash before blanks.
-        properties.add("serial", disk.serial.map { $0.split(separator: " ", omittingEmptySubsequences: false) }
-            .map { $0.joined(separator: "\\ ") })
+        properties.add(
+            "serial",
+            disk.serial.map { $0.split(separator: " ", omittingEmptySubsequences: false) }
+                .map { $0.joined(separator: "\\ ") })
     }
 
     private func addErrorPolicies(_ disk: Disk, to properties: inout JSONObject) {

@@ -71,7 +71,10 @@ extension CommandBuilder {
                 node.source, node: "\(name)-storage", driver: disk.effectiveDriver, isFloppy: disk.device == .floppy,
                 builder: self)
             chain.append(BlockNode(properties: storage.properties, objects: objects(node.source, name)))
-            if let slice = slice(node.source, name, node.format) { chain.append(BlockNode(properties: slice)) }
+            if var slice = slice(node.source, name, node.format) {
+                slice.add("cache", BlockStorage.cache(disk.effectiveDriver?.cache))
+                chain.append(BlockNode(properties: slice))
+            }
             let below = depth + 1 < nodes.count ? nodes[depth + 1].source.index : nil
             let isEnd = depth + 1 == nodes.count && (isTerminated || environment.endsBackingChains)
             let format = formatNode(

@@ -5,7 +5,9 @@ import VirtModel
 /// Devices of the host that the guest gets, and file systems that it shares.
 extension CommandBuilder {
     mutating func addHostdevs() throws(VirtError) {
-        for device in devices.hostdevs where device.info.address != .unassigned {
+        // In a running guest, an interface that is a device of the host has its place before the others.
+        for device in devices.interfaces.compactMap(\.hostDevice) + devices.hostdevs
+        where device.info.address != .unassigned {
             addZPCI(device.info)
             switch device.source.type {
             case .usb: add(device: try usbHost(device))

@@ -16,6 +16,10 @@ extension CommandBuilder {
             addZPCI(interface.info)
             let boot = interface.info.boot?.order ?? networkBoot
             networkBoot = nil
+            if isOnBoard(interface) {
+                addOnBoard(interface, alias, netdev: host)
+                continue
+            }
             let card = try card(interface, alias, netdev: host, bootIndex: boot, usesVhost: backend["vhost"] == true)
             add(device: card)
         }
@@ -112,6 +116,20 @@ extension CommandBuilder {
     }
 
     // MARK: Cards
+
+    /// A card that is part of an ARM board: QEMU only takes it in its oldest form.
+    private func isOnBoard(_ interface: Interface) -> Bool {
+        guard machine.isARM else { return false }
+        switch interface.info.address {
+        case .pci, .virtioMMIO: return false
+        default: return true
+        }
+    }
+
+    private mutating func addOnBoard(_ interface: Interface, _ alias: String, netdev: String) {
+        let model = interface.model.map { ",model=\($0)" } ?? ""
+        add("-net", "nic,macaddr=\(interface.mac?.description ?? ""),netdev=\(netdev)\(model),id=\(alias)")
+    }
 
     private func card(
         _ interface: Interface, _ alias: String, netdev: String, bootIndex: UInt32?, usesVhost: Bool

@@ -16,6 +16,7 @@ extension CommandBuilder {
         if domain.memoryBacking.noSharePages { options.append("mem-merge=off") }
         if devices.memories.contains(where: { $0.model == .nvdimm }) { options.append("nvdimm=on") }
         if hasMemoryAttributes { options.append("hmat=on") }
+        if let launchSecurityOption { options.append(launchSecurityOption) }
         if let id = memoryBackendID { options.append("memory-backend=\(id)") }
         for node in firmwareNodes { options.append("\(node.option)=\(node.node)-format") }
         if let loadparm { options.append("loadparm=\(loadparm)") }

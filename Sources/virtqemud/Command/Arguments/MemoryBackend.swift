@@ -162,6 +162,8 @@ struct MemoryBackend {
             }
             return directory
         }
-        return builder.environment.memoryDirectory + "/" + id
+        // A module's file bears the name of the device.
+        let name = module.map { $0.info.alias ?? id } ?? id
+        return builder.environment.memoryDirectory + "/" + name
     }
 }

@@ -9,7 +9,9 @@ extension Domain {
     @discardableResult
     package mutating func assignNodeIndexes(after last: UInt32 = 0) -> UInt32 {
         var last = last
-        for index in devices.disks.indices.reversed() { devices.disks[index].assignNodeIndexes(&last) }
+        for index in devices.disks.indices.reversed() where devices.disks[index].target.bus != .sd {
+            devices.disks[index].assignNodeIndexes(&last)
+        }
         for index in devices.hostdevs.indices where devices.hostdevs[index].type == .scsi {
             guard devices.hostdevs[index].source.nodeIndex == nil else { continue }
             last += 1

@@ -17,9 +17,14 @@ extension Domain {
         case .hostPassthrough, .maximum: return
         case .custom:
             try cpu.checkHost(capabilities, kvm: isKVM, map)
+            guard let name = cpu.model?.name, map.model(name) != nil else {
+                throw VirtError(.internalError, .cpu, "Unknown CPU model \(cpu.model?.name ?? "")")
+            }
             if cpu.match == .minimum { cpu = try cpu.onHost(capabilities, kvm: isKVM, map) }
-            try cpu.disableRemoved(map)
-        case .hostModel: cpu = try cpu.onHost(capabilities, kvm: isKVM, map)
+            cpu.disableRemoved(map)
+        case .hostModel:
+            try cpu.checkHost(capabilities, kvm: isKVM, map)
+            cpu = try cpu.onHost(capabilities, kvm: isKVM, map)
         }
         cpu.dropUnknown(capabilities.accelerator(kvm: isKVM))
         self.cpu = cpu
@@ -37,7 +42,7 @@ extension CPU {
     fileprivate func checkHost(
         _ capabilities: QEMUCapabilities, kvm isKVM: Bool, _ map: CPUMap
     ) throws(VirtError) {
-        guard check == .partial, match != .minimum, let host = map.hostModel(capabilities, kvm: isKVM) else { return }
+        guard check == .partial, let host = map.hostModel(capabilities, kvm: isKVM) else { return }
         var offered = host.cpu(fallback: .allow)
         offered.vendor = host.vendor
         let (result, reason) = try map.compare(host: offered, guest: self, isStrict: match == .strict)
@@ -67,9 +72,8 @@ extension CPU {
     }
 
     /// QEMU's older models still have what libvirt has taken out of its own.
-    fileprivate mutating func disableRemoved(_ map: CPUMap) throws(VirtError) {
-        guard let name = model?.name else { return }
-        guard let known = map.model(name) else { throw VirtError(.internalError, .cpu, "Unknown CPU model \(name)") }
+    fileprivate mutating func disableRemoved(_ map: CPUMap) {
+        guard let known = model?.name.flatMap(map.model) else { return }
         for feature in known.removed where !features.contains(where: { $0.name == feature }) {
             features.append(Feature(feature, .disable))
         }

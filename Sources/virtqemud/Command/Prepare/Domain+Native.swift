@@ -5,6 +5,7 @@ extension Domain {
     /// Turns the guest into what `domxml-to-native` shows: nothing is opened or asked for, so every network card
     /// stands on a plain tap device and gets a new place, ports are those of a host without guests.
     package mutating func prepareForNative() {
+        devices.hostdevs = devices.interfaces.compactMap(\.hostDevice) + devices.hostdevs
         for index in devices.interfaces.indices {
             let old = devices.interfaces[index]
             var plain = Interface()
@@ -12,7 +13,6 @@ extension Domain {
             plain.source.type = .ethernet
             plain.mac = old.mac
             plain.model = old.model
-            plain.info.boot = old.info.boot
             plain.script = old.script
             devices.interfaces[index] = plain
         }

@@ -26,6 +26,7 @@ package final class QEMUDriver: DaemonDriver {
     let owner: FileOwner
     let completions = CompletionContexts()
     let processorSwitches = ProcessorSwitchesCache()
+    let softwareTPM = SoftwareTPM()
     let hostDescription: HostDescription
     private let hooks: HookRunner
     private let stateLock = Mutex<StateLock?>(nil)

@@ -25,6 +25,7 @@ struct NativeConversion {
         }
         try domain.reassignAddresses(try await driver.completionContext(for: domain))
         domain.assignAliases()
+        for index in domain.devices.disks.indices { try await resources.findVolume(&domain.devices.disks[index]) }
         domain.assignNodeIndexes()
         try await resources.find(&domain, &environment)
         try checkTPMs(domain)

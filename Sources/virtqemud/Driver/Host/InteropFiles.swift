@@ -38,7 +38,9 @@ struct VhostUserDescriptor {
         for candidate in all where candidate.type == "gpu" {
             let output = try? await ChildProcess.run(
                 candidate.binary, ["--print-capabilities"], timeout: .seconds(10))
-            guard let output, output.status.isSuccess, let answer = try? JSONParser.parse(output.stdout) else { continue }
+            guard let output, output.status.isSuccess, let answer = try? JSONParser.parse(output.stdout) else {
+                continue
+            }
             let features = (answer["features"]?.array ?? []).compactMap(\.string)
             if accelerated, !features.contains("virgl") { continue }
             if renderNode, !features.contains("render-node") { continue }

@@ -82,6 +82,7 @@ extension DomainActor {
     func findResources(_ plan: inout StartPlan) async throws {
         try await resources(of: plan).find(&plan.domain, &plan.environment)
         try await makeNVRAM(plan.domain)
+        try await writeLaunchFiles(plan)
         try openTPMs(&plan)
         live = plan.domain
     }
@@ -101,6 +102,19 @@ extension DomainActor {
                     .operationFailed, .qemu, "unable to find any master var store for loader: \(loader.path ?? "")")
             }
             try FileSystem.atomicWrite(path, FileSystem.read(template, limit: 256 << 20), mode: 0o600)
+        }
+    }
+
+    /// What the owner of an encrypted guest gives its firmware.
+    private func writeLaunchFiles(_ plan: StartPlan) async throws {
+        guard let security = plan.domain.launchSecurity else { return }
+        let directory = plan.environment.libraryDirectory
+        let files = [("dh_cert.base64", security.certificate), ("session.base64", security.session)]
+        let owner = FileSystem.Owner(uid: driver.configuration.uid, gid: driver.configuration.gid)
+        try await BlockingPool.shared.run {
+            for case (let name, let text?) in files {
+                try FileSystem.atomicWrite("\(directory)/\(name)", Array(text.utf8), mode: 0o600, owner: owner)
+            }
         }
     }
 

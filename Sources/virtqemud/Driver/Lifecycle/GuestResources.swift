@@ -15,6 +15,10 @@ struct GuestResources: Sendable {
 
     /// Displays that listen where a network is.
     func findListenAddresses(_ domain: inout Domain) async throws {
+        guard !domain.devices.graphics.contains(where: { $0.listens.count > 1 }) else {
+            throw VirtError(
+                .configUnsupported, .qemu, "QEMU does not support multiple listens for one graphics device.")
+        }
         for index in domain.devices.graphics.indices {
             for place in domain.devices.graphics[index].listens.indices {
                 let listen = domain.devices.graphics[index].listens[place]
@@ -37,6 +41,21 @@ struct GuestResources: Sendable {
             throw VirtError(.xmlError, .qemu, "network '\(name)' doesn't have an IP address")
         }
         return "\(address)"
+    }
+
+    /// `<source pool= volume=>` becomes the volume's path.
+    func findVolume(_ disk: inout Disk) async throws {
+        guard disk.source.type == .volume, let pool = disk.source.pool, let volume = disk.source.volume else { return }
+        let daemon = try await PeerDaemon.connect("storage", driver, loop: loop)
+        defer { daemon.close() }
+        let client = daemon.client
+        let found = try await client.call(RemoteProgram.StoragePoolLookupByName.self, .init(name: pool)).pool
+        let handle = try await client.call(
+            RemoteProgram.StorageVolLookupByName.self, .init(pool: found, name: volume)
+        ).vol
+        let path = try await client.call(RemoteProgram.StorageVolGetPath.self, .init(vol: handle)).name
+        disk.source.file = path
+        disk.source.dev = path
     }
 
     /// Everything else, once devices have their names and images their numbers.

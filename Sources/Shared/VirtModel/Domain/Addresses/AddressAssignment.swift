@@ -26,13 +26,14 @@ extension DomainCompletion {
     private func assignPCI(_ domain: inout Domain) throws {
         let indexes = domain.devices.controllers.filter { $0.type == .pci }.compactMap(\.index)
         var count = indexes.max().map { Int($0) + 1 } ?? 0
+        let known = Set(indexes)
         guard count <= 256 else { throw VirtError.malformed("Too many PCI controllers", .none) }
         if count > 0 { count = try addMissingBuses(&domain, count) }
         var assignment = try PCIAssignment(&domain, self, busCount: count, isTrial: false)
         guard machine.supportsPCI else { return }
         try assignment.placeChipset(&domain)
         try assignment.placeDevices(&domain)
-        if emulator.has("zpci"), machine.isS390 { try domain.assignZPCI() }
+        if emulator.has("zpci"), machine.isS390 { try domain.assignZPCI(controllers: known) }
         domain.markMultifunction()
         for index in domain.devices.controllers.indices where domain.devices.controllers[index].type == .pci {
             try completeTarget(index, &domain)

@@ -13,6 +13,8 @@ package struct CharacterSource: Equatable, Sendable {
     package var type = Kind.null
     /// The file, device, pipe, pseudo terminal or socket.
     package var path: String?
+    /// The other end of a null modem.
+    package var slavePath: String?
     package var append: Bool?
     package var mode: Mode?
     package var host: String?
@@ -42,7 +44,8 @@ package struct CharacterSource: Equatable, Sendable {
         switch type {
         case .null, .vc, .stdio, .spicevmc: break
         case .pty: try mapPTY(&x)
-        case .dev, .pipe, .nmdm: try mapPath(&x)
+        case .dev, .pipe: try mapPath(&x)
+        case .nmdm: try mapPair(&x)
         case .file: try mapPath(&x)
         case .udp: try mapUDP(&x)
         case .tcp: try mapTCP(&x)
@@ -61,6 +64,14 @@ package struct CharacterSource: Equatable, Sendable {
     private mutating func mapPTY<M: ElementMapper>(_ x: inout M) throws {
         if x.flags.contains(.inactive) { return }
         try mapPath(&x)
+    }
+
+    /// The two ends of a null modem.
+    private mutating func mapPair<M: ElementMapper>(_ x: inout M) throws {
+        try x.group("source") { x in
+            try x.attribute("master", &path)
+            try x.attribute("slave", &slavePath)
+        }
     }
 
     private mutating func mapPath<M: ElementMapper>(_ x: inout M) throws {

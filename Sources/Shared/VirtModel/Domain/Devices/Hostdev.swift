@@ -132,3 +132,27 @@ package struct HostdevSource: Equatable, Sendable, XMLMappable {
         }
     }
 }
+
+extension Interface {
+    /// The device of the host that an interface of type `hostdev` is.
+    package var hostDevice: Hostdev? {
+        guard type == .hostdev, let place = source.hostAddress else { return nil }
+        var device = Hostdev()
+        device.managed = managed
+        device.driverName = driver?.name?.rawValue
+        device.teaming = teaming
+        device.info = info
+        switch place {
+        case .pci(let address):
+            device.type = .pci
+            device.source.pci = address
+        case .usb(let address):
+            device.type = .usb
+            device.source.usbBus = address.bus
+            device.source.usbDevice = address.path.first
+        default: return nil
+        }
+        device.source.type = device.type
+        return device
+    }
+}

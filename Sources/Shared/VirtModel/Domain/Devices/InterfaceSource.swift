@@ -72,12 +72,10 @@ package struct InterfaceSource: Equatable, Sendable {
 
     /// A port of a VMware distributed switch.
     private mutating func mapSwitch<M: ElementMapper>(_ x: inout M) throws {
-        try x.group("source") { x in
-            try x.attribute("switchid", &switchID)
-            try x.attribute("portid", &switchPort)
-            try x.attribute("portgroupid", &switchPortGroup)
-            try x.attribute("connectionid", &switchConnection)
-        }
+        try x.attribute("switchid", &switchID)
+        try x.attribute("portid", &switchPort)
+        try x.attribute("portgroupid", &switchPortGroup)
+        try x.attribute("connectionid", &switchConnection)
     }
 
     /// The port of a running guest, and the bridge behind the network.

@@ -12,8 +12,11 @@ extension DomainValidation {
         if disk.device == .cdrom, disk.target.bus == .virtio {
             throw VirtError.unsupported("disk type of '\(name)' does not support ejectable media", .qemu)
         }
-        if let wwn = disk.wwn, wwn.utf8.count != 16 || !wwn.utf8.allSatisfy(Self.isHexDigit) {
-            throw VirtError(.internalError, .domain, "Malformed wwn: \(wwn)")
+        if let wwn = disk.wwn {
+            let digits = wwn.hasPrefix("0x") ? wwn.dropFirst(2) : wwn[...]
+            if digits.utf8.count != 16 || !digits.utf8.allSatisfy(Self.isHexDigit) {
+                throw VirtError(.internalError, .domain, "Malformed wwn: \(wwn)")
+            }
         }
         if let tune = disk.ioTune { try check(tune) }
     }
