@@ -14,6 +14,11 @@ extension DomainActor {
         plan.log = await plan.log?.marked()
         let child = childProcess(command, plan)
         let loop = self.loop
+        let group = try plannedCgroup(plan.domain)
+        // Taken back after the process: a group with members stays.
+        plan.undo.add("control group") {
+            _ = try? await BlockingPool.shared.run { _ = group?.group.remove() }
+        }
         let process = try await BlockingPool.shared.run { try ChildProcess.spawn(child, on: loop) }
         plan.undo.add("process") {
             process.kill(SIGKILL)
@@ -25,6 +30,7 @@ extension DomainActor {
         // A daemon that dies from here on finds the guest again.
         try await writeStatus()
         try await process.waitForHandshake()
+        try await enterCgroup(process.pid, group, plan.domain)
         try await takeFiles(&plan)
         try await process.release()
         plan.descriptors = [:]
