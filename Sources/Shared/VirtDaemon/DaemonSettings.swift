@@ -82,7 +82,10 @@ extension DaemonSettings {
         case .log, .lock:
             let clients = Int(try file.uint("max_clients") ?? 1024)
             settings.limits = ServerLimits(
-                maxClients: clients, maxAnonymousClients: clients, maxClientRequests: 1, keepaliveInterval: -1)
+                maxClients: clients, maxAnonymousClients: clients, maxClientRequests: 1, keepaliveInterval: -1,
+                keepaliveCount: 0)
+            settings.adminLimits.keepaliveInterval = -1
+            settings.adminLimits.keepaliveCount = 0
             settings.adminLimits.maxClients = Int(try file.uint("admin_max_clients") ?? 5000)
             settings.adminLimits.maxAnonymousClients = settings.adminLimits.maxClients
             settings.workers = WorkerNumbers(minimum: 0, maximum: 0, priority: 0)

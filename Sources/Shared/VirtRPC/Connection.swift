@@ -17,8 +17,8 @@ actor Connection {
 
     private var keepalive: Keepalive
     private var keepaliveTimer: Timer?
-    private var inFlight = 0
-    private var backlog = CallBacklog()
+    private(set) var inFlight = 0
+    private(set) var backlog = CallBacklog()
     private var backlogPausesSocket = false
     private var outputPausesSocket = false
 
@@ -254,6 +254,7 @@ struct CallBacklog {
     private var calls: [DeferredCall] = []
     private var first = 0
     private(set) var bytes = 0
+    var isEmpty: Bool { first == calls.count }
 
     mutating func append(_ call: DeferredCall) {
         calls.append(call)

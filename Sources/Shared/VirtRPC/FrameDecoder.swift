@@ -49,13 +49,29 @@ package struct FrameDecoder {
     package var buffered: Int { end - start }
 
     /// Lets `body` read into the free space and returns what it returns; `received` must follow.
-    package mutating func withFreeSpace<R>(_ body: (UnsafeMutableRawBufferPointer) -> R) -> R {
+    ///
+    /// - Parameter most: bytes that the space has at most.
+    package mutating func withFreeSpace<R>(_ most: Int = .max, _ body: (UnsafeMutableRawBufferPointer) -> R) -> R {
         makeRoom()
         let from = end
         return unsafe storage.withUnsafeMutableBytes {
-            unsafe body(UnsafeMutableRawBufferPointer(rebasing: $0[from...]))
+            unsafe body(UnsafeMutableRawBufferPointer(rebasing: $0[from...].prefix(most)))
         }
     }
+
+    /// Bytes that the message whose first bytes are here still lacks, as far as is known; 0 between messages.
+    package var missing: Int {
+        guard buffered > 0 else { return 0 }
+        guard buffered >= 4 else { return 4 - buffered }
+        let length = Int(word(at: start))
+        return buffered < length && length <= limit ? length - buffered : 1
+    }
+
+    /// The bytes of a message that is not complete.
+    package var partial: [UInt8] { Array(storage[start..<end]) }
+
+    /// Whether descriptors came that no message took yet.
+    package var holdsDescriptors: Bool { !arrived.isEmpty }
 
     /// Takes note of `count` bytes that were read into the free space and of the descriptors that came with them.
     package mutating func received(_ count: Int, descriptors: [DescriptorBox]) throws(VirtError) {

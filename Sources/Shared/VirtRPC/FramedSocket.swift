@@ -34,6 +34,8 @@ package final class FramedSocket {
     /// So much is queued that the owner was told to wait for `onDrained`.
     private var isOverfull = false
     private var closesWhenDrained = false
+    /// Set while the daemon is being replaced; see `stopBetweenMessages`.
+    private var stopsBetweenMessages = false
     package private(set) var isOpen = true
 
     package init(_ descriptor: DescriptorBox, loop: EventLoop, limit: Int = FrameDecoder.largestMessage) {
@@ -73,6 +75,39 @@ package final class FramedSocket {
         if decoder.buffered > 0 { continueLater() }
     }
 
+    /// Reads no further than to the end of a message that has begun: what follows stays in the kernel, for the program
+    /// that is to take over the socket.
+    func stopBetweenMessages() {
+        stopsBetweenMessages = true
+        updateInterest()
+    }
+
+    /// Takes `stopBetweenMessages` back.
+    func continueReading() {
+        stopsBetweenMessages = false
+        guard isOpen else { return }
+        updateInterest()
+    }
+
+    /// Nothing is half read or half written.
+    var isAtRest: Bool { decoder.buffered == 0 && output.isEmpty }
+
+    /// What was read of a message that is not complete; nil when there is more to it than bytes.
+    var partialMessage: [UInt8]? { decoder.holdsDescriptors ? nil : decoder.partial }
+
+    /// Starts as if these bytes had just been read: what an earlier program read of a message.
+    func restorePartialMessage(_ bytes: [UInt8]) throws(VirtError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = unsafe decoder.withFreeSpace(rest.count) { space in
+                unsafe space.copyBytes(from: rest.prefix(space.count))
+                return space.count
+            }
+            try decoder.received(count, descriptors: [])
+            rest = rest.dropFirst(count)
+        }
+    }
+
     /// Queues a whole message and its descriptors; written at once unless the socket is in the middle of a turn.
     package func send(_ message: [UInt8], descriptors: [DescriptorBox] = []) {
         guard isOpen else { return }
@@ -108,12 +143,15 @@ package final class FramedSocket {
         corked {
             if receive() { deliver() }
         }
+        if stopsBetweenMessages { updateInterest() }
     }
 
     /// One read. Level-triggered readiness brings us back for the rest, other sockets get their turn before that.
     private func receive() -> Bool {
         var descriptors: [DescriptorBox] = []
-        let result = unsafe decoder.withFreeSpace {
+        let most = stopsBetweenMessages ? decoder.missing : .max
+        guard most > 0 else { return false }
+        let result = unsafe decoder.withFreeSpace(most) {
             unsafe UnixSocket.receive(descriptor.rawValue, into: $0, descriptors: &descriptors)
         }
         switch result {
@@ -197,7 +235,7 @@ package final class FramedSocket {
 
     private func updateInterest() {
         var interest: Interest = []
-        if !isPaused { interest.insert(.read) }
+        if !isPaused, !stopsBetweenMessages || decoder.buffered > 0 { interest.insert(.read) }
         if wantsWrite { interest.insert(.write) }
         watch?.update(interest)
     }

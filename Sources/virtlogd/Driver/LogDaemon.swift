@@ -14,6 +14,7 @@ package struct LogDaemon: DaemonDriver {
     private let store: LogStore
     private let policy: RotationPolicy
     private let stored: [Activation.Passed]
+    private let remains: JSONObject?
 
     init(_ context: DaemonContext) throws(VirtError) {
         var policy = RotationPolicy()
@@ -24,6 +25,7 @@ package struct LogDaemon: DaemonDriver {
         self.policy = policy
         store = try LogStore(context, policy: policy)
         stored = context.storedDescriptors
+        remains = context.remains
     }
 
     package func handlerTables() -> [HandlerTable] {
@@ -34,9 +36,10 @@ package struct LogDaemon: DaemonDriver {
             return (LogDomainOpenLogFileRet(pos: position), [pipe])
         }
         table.onAsync(LogProgram.DomainGetLogFilePosition.self) { arguments, _ in
-            LogDomainGetLogFilePositionRet(pos: try await store.position(arguments.path))
+            LogDomainGetLogFilePositionRet(pos: try await store.position(arguments.path, flags: arguments.flags))
         }
         table.onAsync(LogProgram.DomainReadLogFile.self) { arguments, _ in
+            guard arguments.flags == 0 else { throw LogStore.unsupported(arguments.flags) }
             let count = Int(clamping: min(arguments.maxlen, UInt64(LogReader.longest)))
             let reader = LogReader(path: arguments.path, backups: backups)
             let bytes = try await BlockingPool.shared.run {
@@ -45,13 +48,18 @@ package struct LogDaemon: DaemonDriver {
             return LogDomainReadLogFileRet(data: bytes)
         }
         table.onAsync(LogProgram.DomainAppendLogFile.self) { arguments, _ in
-            try await store.append(arguments.message, to: arguments.path)
+            try await store.append(arguments.message, to: arguments.path, flags: arguments.flags)
             return LogDomainAppendLogFileRet(ret: 0)
         }
         return [table]
     }
 
-    package func start() async throws { await store.restore(StoredLog.restore(stored)) }
+    package func start() async throws {
+        if let remains { await store.takeUp(remains) }
+        for (log, pipe) in StoredLog.restore(stored) { await store.takeUp(log, pipe) }
+    }
+    package func prepareReplacement() async throws -> DriverRemains? { try await store.remains() }
+    package func abandonReplacement() async { await store.goOn() }
     package func reload() async {}
     package func stop() async {}
 }

@@ -1,4 +1,4 @@
-import QEMUMonitor
+import VirtCore
 
 extension CapabilityProbe {
     /// The machine types in QEMU's order, its default first.

@@ -1,4 +1,5 @@
 import QEMUMonitor
+import VirtCore
 
 extension CapabilityProbe {
     /// Sets every flag that has its witness in the replies, and those that follow from others.

@@ -1,5 +1,5 @@
 import QEMUCommand
-import QEMUMonitor
+import VirtCore
 import VirtOS
 
 /// The firmware images that are installed, as their descriptor files tell (QEMU's `firmware.json`).

@@ -1,5 +1,5 @@
 import Glibc
-import QEMUMonitor
+import VirtCore
 import Synchronization
 import VirtModel
 

@@ -1,0 +1,93 @@
+import Glibc
+import VirtCore
+import VirtDaemon
+import VirtOS
+import VirtWire
+
+extension LogStore {
+    /// Bytes of one guest that are moved before another's turn.
+    private static let bytesPerTurn = 262_144
+    /// How long to wait before a full or broken disk is tried again.
+    private static let retryDelay = Duration.seconds(1)
+
+    /// Takes up a log that an earlier process of the service, or an earlier program of this one, had open. Its file may
+    /// be out of reach for now.
+    func takeUp(_ facts: StoredLog, _ pipe: DescriptorBox) {
+        do throws(VirtError) {
+            guard logs[facts.path] == nil else { throw .system(EBUSY, .none, "Cannot open log file: '\(facts.path)'") }
+            try pipe.descriptor.setNonBlocking(true)
+            try add(OpenLog(facts: facts, pipe: pipe, file: RotatingLog(path: facts.path, policy: policy)))
+            log.info("log '\(facts.path)' of domain '\(facts.domain.name)' is taken up again")
+        } catch {
+            log.error("log '\(facts.path)' of domain '\(facts.domain.name)' cannot be taken up: \(error.message)")
+            facts.forget(notify)
+        }
+    }
+
+    func add(_ open: OpenLog) throws(VirtError) {
+        var open = open
+        open.watch = try watch(open)
+        logs[open.facts.path] = open
+        inhibitor.hold("open log files")
+    }
+
+    func watch(_ open: OpenLog) throws(VirtError) -> Watch {
+        let path = open.facts.path
+        return try loop.watch(open.pipe.rawValue, [.read], name: "log pipe") { [weak self] _ in
+            self?.assumeIsolated { $0.ready(path) }
+        }
+    }
+
+    /// A guest wrote, or is gone.
+    private func ready(_ path: String) {
+        guard let open = logs[path], !isSuspended else { return }
+        do {
+            let moved = try open.file.take(from: open.pipe.rawValue, limit: Self.bytesPerTurn, scratch: scratch)
+            if open.isFailing {
+                log.warning("domain '\(open.facts.domain.name)': its log '\(path)' is written again")
+                logs[path]?.isFailing = false
+            }
+            if moved == 0, isAtEnd(open.pipe) { close(path) }
+        } catch {
+            suspend(path, error)
+        }
+    }
+
+    /// Whether a pipe that has nothing to read has lost its last writer.
+    private func isAtEnd(_ pipe: DescriptorBox) -> Bool {
+        var entry = pollfd(fd: pipe.rawValue, events: Int16(POLLIN), revents: 0)
+        guard unsafe poll(&entry, 1, 0) == 1 else { return false }
+        return Int32(entry.revents) & Int32(POLLIN) == 0 && Int32(entry.revents) & Int32(POLLHUP | POLLERR) != 0
+    }
+
+    func drain(_ open: OpenLog) throws(VirtError) {
+        // A guest that writes without end must not hold up the answer: what waits now is at most a pipe's worth.
+        try open.file.open()
+        let waiting = try ScratchPipe.waiting(in: open.pipe.rawValue)
+        _ = try open.file.take(from: open.pipe.rawValue, limit: waiting, scratch: scratch)
+    }
+
+    /// The disk refuses: the pipe keeps what it holds, and the guest waits once it is full. Tried again until it works.
+    func suspend(_ path: String, _ error: VirtError) {
+        guard let open = logs[path] else { return }
+        if !open.isFailing {
+            log.error(
+                "domain '\(open.facts.domain.name)': \(error.message); its output waits until it can be written")
+        }
+        logs[path]?.isFailing = true
+        open.watch?.update([])
+        loop.schedule(after: Self.retryDelay, name: "log retry") { [weak self, watch = open.watch] in
+            self?.assumeIsolated { store in
+                guard let watch, store.logs[path]?.watch === watch else { return }
+                watch.update([.read])
+            }
+        }
+    }
+
+    private func close(_ path: String) {
+        guard let open = logs.removeValue(forKey: path) else { return }
+        open.watch?.cancel()
+        open.facts.forget(notify)
+        inhibitor.release("open log files")
+    }
+}
