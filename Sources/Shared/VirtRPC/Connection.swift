@@ -9,6 +9,7 @@ actor Connection {
 
     nonisolated let client: ClientHandle
     nonisolated let server: ServerCore
+    nonisolated let descriptor: DescriptorBox
     private let loop: EventLoop
     let socket: FramedSocket
     var streams: [UInt32: OpenStream] = [:]
@@ -26,6 +27,7 @@ actor Connection {
     init(_ descriptor: DescriptorBox, client: ClientHandle, server: ServerCore) {
         self.client = client
         self.server = server
+        self.descriptor = descriptor
         loop = client.loop
         socket = FramedSocket(descriptor, loop: client.loop)
         let limits = server.limits
