@@ -5,8 +5,8 @@ import VirtWire
 
 /// A connected socket that reads and writes whole messages. Confined to its loop: create and call it there only.
 ///
-/// The owner is told through `onFrame` (return false to stop this turn), `onDrained` (everything was written) and
-/// `onClosed` (once; the socket is gone).
+/// The owner is told through `onFrame`, `onTurnEnd` (no message of what was read is left), `onDrained` (everything was
+/// written) and `onClosed` (once; the socket is gone).
 package final class FramedSocket {
     package enum Ending: Sendable, Equatable {
         case endOfFile
@@ -21,6 +21,7 @@ package final class FramedSocket {
 
     package let loop: EventLoop
     package var onFrame: ((Frame) -> Void)?
+    package var onTurnEnd: (() -> Void)?
     package var onDrained: (() -> Void)?
     package var onClosed: ((Ending) -> Void)?
 
@@ -28,7 +29,8 @@ package final class FramedSocket {
     private var watch: Watch?
     private var decoder: FrameDecoder
     private var output = OutputQueue()
-    private var isCorked = false
+    /// How many hold back what is sent, to write it at once.
+    private var corks = 0
     private var pauses = 0
     private var wantsWrite = false
     /// So much is queued that the owner was told to wait for `onDrained`.
@@ -59,6 +61,9 @@ package final class FramedSocket {
     }
 
     package var isPaused: Bool { pauses > 0 }
+
+    /// Bytes were read behind the message that is being handled.
+    var hasMoreInput: Bool { decoder.buffered > 0 }
 
     /// Stops reading until as many `resumeReading` calls were made.
     package func pauseReading() {
@@ -112,7 +117,29 @@ package final class FramedSocket {
     package func send(_ message: [UInt8], descriptors: [DescriptorBox] = []) {
         guard isOpen else { return }
         output.append(message, descriptors: descriptors)
-        if !isCorked { flush() }
+        if corks == 0 { flush() }
+    }
+
+    /// Sends a message that lies in another socket's buffer: without a copy when it can be written at once.
+    func forward(_ message: ArraySlice<UInt8>, descriptors: [DescriptorBox]) {
+        guard isOpen else { return }
+        guard descriptors.isEmpty else { return send(Array(message), descriptors: descriptors) }
+        guard corks == 0 else { return output.append(copying: message) }
+        do {
+            try output.writeThrough(message, to: descriptor.rawValue)
+        } catch {
+            return close(.failed(error))
+        }
+        if !output.isEmpty { flush() }
+    }
+
+    /// Holds back what is sent until as many `uncork` calls were made: several messages take one system call.
+    func cork() { corks += 1 }
+
+    func uncork() {
+        guard corks > 0 else { return }
+        corks -= 1
+        if corks == 0, !output.isEmpty || closesWhenDrained { flush() }
     }
 
     /// Closes once everything queued is written.
@@ -128,10 +155,13 @@ package final class FramedSocket {
         watch = nil
         shutdown(descriptor.rawValue, Int32(SHUT_RDWR))
         let closed = onClosed
+        let turnEnded = onTurnEnd
         onFrame = nil
+        onTurnEnd = nil
         onDrained = nil
         onClosed = nil
         output = OutputQueue()
+        turnEnded?()
         closed?(ending)
     }
 
@@ -140,10 +170,15 @@ package final class FramedSocket {
     private func ready(_ readiness: Readiness) {
         if readiness.contains(.write) { flush() }
         guard isOpen, !isPaused, readiness.wantsReading else { return }
-        corked {
-            if receive() { deliver() }
-        }
+        takeTurn { if receive() { deliver() } }
         if stopsBetweenMessages { updateInterest() }
+    }
+
+    private func takeTurn(_ body: () -> Void) {
+        cork()
+        body()
+        uncork()
+        onTurnEnd?()
     }
 
     /// One read. Level-triggered readiness brings us back for the rest, other sockets get their turn before that.
@@ -189,19 +224,15 @@ package final class FramedSocket {
     private func continueLater() {
         loop.schedule(after: .zero) {
             guard self.isOpen, !self.isPaused else { return }
-            self.corked { self.deliver() }
+            self.takeTurn { self.deliver() }
         }
     }
 
     /// Collects what is sent during `body` into as few system calls as possible.
     package func corked(_ body: () -> Void) {
-        let outermost = !isCorked
-        isCorked = true
+        cork()
         body()
-        if outermost {
-            isCorked = false
-            flush()
-        }
+        uncork()
     }
 
     // MARK: Writing

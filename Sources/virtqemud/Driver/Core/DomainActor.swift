@@ -18,11 +18,12 @@ actor DomainActor {
 
     var name: String
     /// The definitions, each in a box that the snapshots share: a definition takes kilobytes wherever it is held.
-    private var configBox: SharedDomain?
+    private var definition: PersistentDefinition?
     private var liveBox: SharedDomain?
+    /// The persistent definition. One that is set stays in memory whole; `keep` knows its text as well.
     var config: Domain? {
-        get { configBox?.value }
-        set { configBox = newValue.map(SharedDomain.init) }
+        get { definition?.model }
+        set { definition = newValue.map { PersistentDefinition($0, print: nil, recent: driver.recentDefinitions) } }
     }
     var live: Domain? {
         get { liveBox?.value }
@@ -58,9 +59,37 @@ actor DomainActor {
         name = domain.name
         self.driver = driver
         loop = driver.loops.next()
-        let box = SharedDomain(domain)
-        configBox = isPersistent ? box : nil
-        liveBox = isPersistent ? nil : box
+        if isPersistent {
+            definition = PersistentDefinition(domain, print: nil, recent: driver.recentDefinitions)
+        } else {
+            liveBox = SharedDomain(domain)
+        }
+    }
+
+    /// A domain as it lies on disk.
+    init(_ loaded: LoadedDefinition, driver: QEMUDriver) {
+        uuid = loaded.uuid
+        name = loaded.name
+        self.driver = driver
+        loop = driver.loops.next()
+        definition = loaded.definition
+        hasAutostart = loaded.isAutostart
+        hasManagedSave = loaded.hasManagedSave
+    }
+
+    var isPersistent: Bool { definition != nil }
+
+    /// Makes a definition the persistent one; `text` is its print.
+    func keep(_ domain: Domain, text: [UInt8]) {
+        definition = PersistentDefinition(domain, print: text, recent: driver.recentDefinitions)
+    }
+
+    /// Takes over what was on disk.
+    func adopt(_ loaded: LoadedDefinition) {
+        definition = loaded.definition
+        hasAutostart = loaded.isAutostart
+        hasManagedSave = loaded.hasManagedSave
+        publish()
     }
 
     // MARK: Snapshots
@@ -69,7 +98,7 @@ actor DomainActor {
     func makeSnapshot() -> DomainSnapshot {
         DomainSnapshot(
             uuid: uuid, name: name, state: state, hasAutostart: hasAutostart, hasManagedSave: hasManagedSave,
-            wasUpdated: wasUpdated, live: liveBox, config: configBox, runtime: runtime, job: jobs.holder)
+            wasUpdated: wasUpdated, live: liveBox, config: definition, runtime: runtime, job: jobs.holder)
     }
 
     /// Lets everybody see the domain as it is now.

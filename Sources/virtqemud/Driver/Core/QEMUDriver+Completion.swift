@@ -42,7 +42,10 @@ extension QEMUDriver {
     }
 
     func completionContext(for domain: Domain) async throws -> DomainCompletionContext {
-        let path = try emulator(of: domain)
+        try await completionContext(emulator: emulator(of: domain))
+    }
+
+    func completionContext(emulator path: String) async throws -> DomainCompletionContext {
         let facts = try await capabilities.facts(of: path)
         return completions.context(path, facts, paths)
     }

@@ -39,7 +39,7 @@ extension DomainActor {
                 try await self.startGuest(domain, flags: flags, client)
             }
         } catch {
-            if config == nil, runtime == nil { removeFromRegistry() }
+            if !isPersistent, runtime == nil { removeFromRegistry() }
             throw error
         }
         return handle
@@ -109,7 +109,7 @@ extension DomainActor {
         plan.log?.close()
         runtime = nil
         monitorEnded = false
-        if config != nil { live = nil }
+        if isPersistent { live = nil }
         state = .shutoff(.failed)
         publish()
     }

@@ -107,12 +107,12 @@ extension DomainActor {
         self.runtime = nil
         monitorEnded = false
         autodestroyClient = nil
-        if config != nil { self.live = nil }
+        if isPersistent { self.live = nil }
         driver.guestEnded()
         publish()
         await driver.runHook(live, "release", "end")
         // Whoever hears of the end of a transient domain does not find it any more.
-        if config == nil { removeFromRegistry() }
+        if !isPersistent { removeFromRegistry() }
         if let event { emit(.stopped(event)) }
     }
 

@@ -20,7 +20,7 @@ extension DomainActor {
             throw VirtError(.invalidArg, .qemu, "running and paused flags are mutually exclusive")
         }
         _ = try running()
-        if isManaged, config == nil {
+        if isManaged, !isPersistent {
             throw VirtError(.operationInvalid, .qemu, "cannot do managed save for transient domain")
         }
         try await withJob(.stop, api, client: client.id) {
