@@ -128,9 +128,11 @@ package struct ObjectStore: Sendable {
 extension ObjectStore {
     /// The comment that libvirt writes above a definition.
     ///
-    /// - Parameter command: the virsh command that edits the object: "edit", "net-edit", "pool-edit".
-    package static func header(command: String, name: String, uuid: UUID?) -> String {
-        let object = isSafeInComment(name) ? name : uuid?.description
+    /// - Parameters:
+    ///   - command: the virsh command that edits the object: "edit", "net-edit", "pool-edit".
+    ///   - name: the object's; nil where libvirt names none.
+    package static func header(command: String, name: String?, uuid: UUID?) -> String {
+        let object = name.map { isSafeInComment($0) } == true ? name : uuid?.description
         return """
             <!--
             WARNING: THIS IS AN AUTO-GENERATED FILE. CHANGES TO IT ARE LIKELY TO BE

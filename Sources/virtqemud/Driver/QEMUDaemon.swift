@@ -46,6 +46,7 @@ extension QEMUDriver {
         AddressHandlers.install(into: &remote, driver: self)
         MigrationHandlers.install(into: &remote, driver: self)
         SnapshotHandlers.install(into: &remote, driver: self)
+        CheckpointLists.install(into: &remote, driver: self)
         ThreadHandlers.install(into: &remote, driver: self)
         var qemu = HandlerTable(QemuProgram.description)
         MonitorHandlers.install(into: &qemu, driver: self)

@@ -65,6 +65,7 @@ extension DomainActor {
         }
         try await withJob(.modify, "virDomainUndefineFlags") {
             let domain = try self.persistentForUndefine()
+            try await self.dropSnapshots(undefining: flags)
             try await self.removeFiles(domain, flags)
             self.hasAutostart = false
             self.config = nil
@@ -151,6 +152,7 @@ extension DomainActor {
             self.emit(.undefined(.renamed))
             self.name = newName
             self.keep(domain, text: text)
+            await self.moveSnapshots(from: oldName)
             self.publish()
             self.emit(.defined(.renamed))
         }

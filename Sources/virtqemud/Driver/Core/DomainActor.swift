@@ -33,6 +33,7 @@ actor DomainActor {
     var runtime: GuestRuntime?
     var hasAutostart = false
     var hasManagedSave = false
+    var snapshots = SnapshotTree()
     /// A definition was changed since the daemon's start.
     var wasUpdated = false
     /// The client whose leaving ends the guest.
@@ -98,7 +99,8 @@ actor DomainActor {
     func makeSnapshot() -> DomainSnapshot {
         DomainSnapshot(
             uuid: uuid, name: name, state: state, hasAutostart: hasAutostart, hasManagedSave: hasManagedSave,
-            wasUpdated: wasUpdated, live: liveBox, config: definition, runtime: runtime, job: jobs.holder)
+            wasUpdated: wasUpdated, live: liveBox, config: definition, snapshots: snapshots, runtime: runtime,
+            job: jobs.holder)
     }
 
     /// Lets everybody see the domain as it is now.

@@ -19,6 +19,7 @@ final class DomainSnapshot: Sendable {
     var live: Domain? { liveBox?.value }
     /// The persistent definition, nil for a transient domain. Made from its text when it was not asked for lately.
     var config: Domain? { definition?.model }
+    let snapshots: SnapshotTree
     /// What is only there while a guest runs.
     let runtime: GuestRuntime?
     let job: JobQueue.Holder?
@@ -32,7 +33,8 @@ final class DomainSnapshot: Sendable {
 
     init(
         uuid: UUID, name: String, state: DomainState, hasAutostart: Bool, hasManagedSave: Bool, wasUpdated: Bool,
-        live: SharedDomain?, config: PersistentDefinition?, runtime: GuestRuntime?, job: JobQueue.Holder?
+        live: SharedDomain?, config: PersistentDefinition?, snapshots: SnapshotTree, runtime: GuestRuntime?,
+        job: JobQueue.Holder?
     ) {
         self.uuid = uuid
         self.name = name
@@ -43,6 +45,7 @@ final class DomainSnapshot: Sendable {
         self.wasUpdated = wasUpdated
         liveBox = live
         definition = config
+        self.snapshots = snapshots
         self.runtime = runtime
         self.job = job
     }

@@ -91,8 +91,12 @@ extension DomainActor {
 
     /// Gives everything back that the guest had. Under a job.
     ///
-    /// - Parameter event: the detail of the Stopped event; nil sends none.
-    func stopGuest(_ reason: DomainState.Shutoff, event: DomainEvent.Lifecycle.Stopped?) async {
+    /// - Parameters:
+    ///   - event: the detail of the Stopped event; nil sends none.
+    ///   - keepsDomain: another guest follows at once: a transient domain does not go.
+    func stopGuest(
+        _ reason: DomainState.Shutoff, event: DomainEvent.Lifecycle.Stopped?, keepsDomain: Bool = false
+    ) async {
         guard let runtime, let live else { return }
         generation += 1
         isEnding = true
@@ -112,7 +116,10 @@ extension DomainActor {
         publish()
         await driver.runHook(live, "release", "end")
         // Whoever hears of the end of a transient domain does not find it any more.
-        if !isPersistent { removeFromRegistry() }
+        if !isPersistent, !keepsDomain {
+            await forgetAllSnapshots()
+            removeFromRegistry()
+        }
         if let event { emit(.stopped(event)) }
     }
 

@@ -27,9 +27,8 @@ extension DomainActor {
             let (live, _) = try self.running()
             let wasRunning = self.state.kind == .running
             let isRunning = flags & 2 != 0 || (flags & 4 == 0 && wasRunning)
-            let cookie = try live.cpu.map { "<cookie>\n\(try $0.formatElement(depth: 1))</cookie>\n" }
             let image = SavedImage(
-                xml: try document ?? self.savedDocument(live), wasRunning: isRunning, cookie: cookie)
+                xml: try document ?? self.savedDocument(live), wasRunning: isRunning, cookie: try self.savedCookie(live))
             try await self.pauseGuest(.save)
             do {
                 try await self.write(image, to: path)
@@ -45,8 +44,13 @@ extension DomainActor {
         }
     }
 
+    /// What the document does not tell: the processor that the guest really has.
+    func savedCookie(_ live: Domain) throws -> String? {
+        try live.cpu.map { "<cookie>\n\(try $0.formatElement(depth: 1))</cookie>\n" }
+    }
+
     /// The guest as its user defined it: without what this start made up.
-    private func savedDocument(_ live: Domain) throws -> String {
+    func savedDocument(_ live: Domain) throws -> String {
         var domain = live
         if let text = runtime?.originalCPU, let node = try XMLDocument.parse(text, name: "cpu", domain: .qemu).root {
             domain.cpu = try ElementReader.read(node, flags: .inactive)
@@ -61,7 +65,8 @@ extension DomainActor {
         return try domain.format([.migratable, .secure, .inactive])
     }
 
-    private func write(_ image: SavedImage, to path: String) async throws {
+    /// Writes the guest's state; the guest stands still afterwards.
+    func write(_ image: SavedImage, to path: String) async throws {
         let descriptor = try await BlockingPool.shared.run { try image.create(path) }
         try await migrate(into: descriptor)
         try await BlockingPool.shared.run { try image.complete(descriptor, path) }
