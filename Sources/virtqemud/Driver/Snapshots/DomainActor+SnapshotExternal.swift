@@ -203,7 +203,10 @@ extension DomainActor {
                         path, format: own.format ?? "qcow2", below: old.source.localPath ?? "",
                         old.driver?.type ?? "raw")
                 }
+                // As in libvirt, a chain that nobody wrote down is found again at the start.
+                let isWritten = !reusesImages && old.backingStore?.source != nil
                 domain.devices.disks[index].push(Overlay(old, own, number: nil).top)
+                if !isWritten { domain.devices.disks[index].backingStore = nil }
             }
             try await store(domain)
         } catch {
