@@ -9,6 +9,7 @@ import lifecycle
 import limits
 import network
 import restart
+import snapshots
 import storage
 from swarm import Failure, Swarm, read, DAEMONS
 
@@ -16,7 +17,7 @@ from swarm import Failure, Swarm, read, DAEMONS
 def main():
     build, guest, only = sys.argv[1:4]
     tests = [(f"{module.__name__}.{name}", function)
-             for module in (lifecycle, devices, limits, network, storage, hostile, restart)
+             for module in (lifecycle, devices, limits, network, storage, snapshots, hostile, restart)
              for name, function in vars(module).items() if name.startswith("test_")]
     swarm = Swarm(build, guest)
     swarm.start()
@@ -53,7 +54,7 @@ def clean(swarm):
     for name in swarm.virsh("list", "--name", ok=None).split():
         swarm.virsh("destroy", name, ok=None)
     for name in swarm.virsh("list", "--all", "--name", ok=None).split():
-        swarm.virsh("undefine", name, ok=None)
+        swarm.virsh("undefine", name, "--snapshots-metadata", ok=None)
     for name in swarm.virsh("net-list", "--name", ok=None).split():
         swarm.virsh("net-destroy", name, ok=None)
     for name in swarm.virsh("net-list", "--all", "--name", ok=None).split():
