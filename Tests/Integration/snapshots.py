@@ -99,7 +99,7 @@ def test_internal_snapshot_of_a_running_guest(swarm):
     say(swarm, "live", "show", "GUEST-READS two")
     swarm.virsh("snapshot-delete", "live", "first")
     expect(inside(path) == ["second"], "the image still has the deleted snapshot")
-    expect("does not have a parent" in swarm.virsh("snapshot-parent", "live", "second", ok=False), "parent")
+    expect("has no parent" in swarm.virsh("snapshot-parent", "live", "second", ok=False), "parent")
     client.close()
     remove(swarm, "live")
 

@@ -77,7 +77,6 @@ extension DomainActor {
 
     /// The domain goes: nothing is to tell of its snapshots any more. The images keep theirs.
     func forgetAllSnapshots() async {
-        guard !snapshots.isEmpty else { return }
         let (files, domain, names) = (snapshotFiles, self.name, snapshots.names)
         snapshots = SnapshotTree()
         _ = try? await BlockingPool.shared.run {
@@ -88,8 +87,8 @@ extension DomainActor {
 
     /// virDomainUndefineFlags: an inactive domain with snapshots goes only when that is asked for (flag 2).
     func dropSnapshots(undefining flags: UInt32) async throws {
-        guard runtime == nil, !snapshots.isEmpty else { return }
-        guard flags & 2 != 0 else {
+        guard runtime == nil else { return }
+        guard snapshots.isEmpty || flags & 2 != 0 else {
             throw VirtError(
                 .operationInvalid, .qemu, "cannot delete inactive domain with \(snapshots.count) snapshots")
         }
