@@ -33,21 +33,15 @@ extension Snapshot {
                     try $0.attribute("type", &format)
                     try $0.element("metadata_cache", &metadataCache)
                 }
-                try mapSource(&x)
+                try x.element("source", &source)
             }
             try x.presence("snapshotDeleteInProgress", &isBeingDeleted)
             if x.isReading { try settle() }
         }
 
-        /// A policy for the time of the start says nothing about a new image.
-        private mutating func mapSource<M: ElementMapper>(_ x: inout M) throws {
-            var shown = source
-            if x.isWriting { shown.startupPolicy = nil }
-            try x.element("source", &shown)
-            if x.isReading { source = shown }
-        }
-
         private mutating func settle() throws(VirtError) {
+            // A policy for the time of the start says nothing about a new image.
+            source.startupPolicy = nil
             switch source.type {
             case .volume, .dir:
                 throw .malformed("unsupported disk snapshot type '\(source.type.rawValue)'", .domainSnapshot)
