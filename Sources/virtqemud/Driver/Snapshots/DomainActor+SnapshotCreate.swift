@@ -12,7 +12,7 @@ extension DomainActor {
     /// - Returns: the snapshot's name.
     func createSnapshot(_ xml: String, flags rawFlags: UInt32, _ client: ClientHandle) async throws -> String {
         let flags = try SnapshotCreateFlags(rawFlags)
-        guard config != nil || !flags.halts else {
+        guard isPersistent || !flags.halts else {
             throw VirtError(.operationInvalid, .qemu, "cannot halt after transient domain snapshot")
         }
         if flags.isValidated { try await SchemaValidation.check(xml, schema: "domainsnapshot.rng") }

@@ -214,6 +214,5 @@ extension DomainActor {
             _ = try? await BlockingPool.shared.run { for file in files { try FileSystem.remove(file) } }
             throw error
         }
-        config = domain
     }
 }

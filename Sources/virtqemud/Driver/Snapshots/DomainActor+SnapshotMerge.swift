@@ -132,7 +132,6 @@ extension DomainActor {
         let past = snapshot.domain?.devices.disks.first { $0.target.dev == merge.own.name }
         if var domain = config, domain.forget(merge.own, replacement: past) {
             try await store(domain)
-            config = domain
         }
         for name in snapshots.descendants(of: snapshot.name) {
             guard var other = snapshots[name: name] else { continue }

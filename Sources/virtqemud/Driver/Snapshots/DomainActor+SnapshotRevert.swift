@@ -45,7 +45,7 @@ extension DomainActor {
 
     private func checkRevert(_ snapshot: Snapshot, _ flags: SnapshotRevertFlags) throws {
         let hasMemory = snapshot.state == .running || snapshot.state == .paused
-        guard config != nil || hasMemory || flags.runs || flags.pauses else {
+        guard isPersistent || hasMemory || flags.runs || flags.pauses else {
             throw VirtError(
                 .operationInvalid, .qemu,
                 "transient domain needs to request run or pause to revert to inactive snapshot")
@@ -67,7 +67,7 @@ extension DomainActor {
 
     /// A transient domain whose guest did not come back is no more.
     private func removeIfGone() async {
-        guard config == nil, runtime == nil else { return }
+        guard !isPersistent, runtime == nil else { return }
         await forgetAllSnapshots()
         removeFromRegistry()
     }
@@ -85,7 +85,7 @@ extension DomainActor {
         guard let found = snapshot.domain else { throw removedError }
         if runtime != nil { await stopGuest(.fromSnapshot, event: .fromSnapshot, keepsDomain: true) }
         var definition = named(found)
-        if config != nil { config = named(snapshot.inactiveDomain ?? found) }
+        if isPersistent { config = named(snapshot.inactiveDomain ?? found) }
         var start = SnapshotStart(name: snapshot.name, events: [.started(.fromSnapshot)])
         if let cpu = snapshot.cookie?.cpu {
             start.originalCPU = definition.cpu
@@ -112,7 +112,7 @@ extension DomainActor {
                 .operationFailed, .qemu, "not all disks could be reverted to snapshot '\(snapshot.name)'")
         }
         let definition = named(snapshot.inactiveDomain ?? then)
-        if config != nil { config = definition }
+        if isPersistent { config = definition }
         if flags.runs || flags.pauses {
             var start = SnapshotStart(events: [.started(.fromSnapshot)])
             if flags.pauses { start.events.append(.suspended(.fromSnapshot)) }
