@@ -67,7 +67,13 @@ extension DomainActor {
         }
         try await withJob(.modify, "virDomainUndefineFlags") {
             let domain = try self.persistentForUndefine()
+            if self.runtime == nil, !self.checkpoints.isEmpty, flags & 16 == 0 {
+                throw VirtError(
+                    .operationInvalid, .qemu,
+                    "cannot delete inactive domain with \(self.checkpoints.count) checkpoints")
+            }
             try await self.removeFiles(domain, flags)
+            if self.runtime == nil { await self.dropCheckpointFiles() }
             self.hasAutostart = false
             self.config = nil
             self.emit(.undefined(.removed))
@@ -139,6 +145,11 @@ extension DomainActor {
             }
             guard newName != self.name else {
                 throw VirtError(.operationInvalid, .qemu, "Can't rename domain to itself")
+            }
+            guard self.checkpoints.isEmpty else {
+                throw VirtError(
+                    .operationInvalid, .qemu,
+                    "cannot rename domain with checkpoints")
             }
             let oldName = self.name
             try self.driver.registry.reserve(name: newName, for: self.uuid)

@@ -22,6 +22,7 @@ final class DomainSnapshot: Sendable {
     /// What is only there while a guest runs.
     let runtime: GuestRuntime?
     let job: JobQueue.Holder?
+    let checkpoints: CheckpointList
 
     /// Where a disk's content is in the file system.
     struct Image: Sendable {
@@ -39,7 +40,8 @@ final class DomainSnapshot: Sendable {
 
     init(
         uuid: UUID, name: String, state: DomainState, hasAutostart: Bool, hasManagedSave: Bool, wasUpdated: Bool,
-        live: SharedDomain?, config: SharedDomain?, runtime: GuestRuntime?, job: JobQueue.Holder?
+        live: SharedDomain?, config: SharedDomain?, runtime: GuestRuntime?, job: JobQueue.Holder?,
+        checkpoints: CheckpointList = CheckpointList()
     ) {
         self.uuid = uuid
         self.name = name
@@ -52,6 +54,7 @@ final class DomainSnapshot: Sendable {
         configBox = config
         self.runtime = runtime
         self.job = job
+        self.checkpoints = checkpoints
     }
 
     var isActive: Bool { id >= 0 }
