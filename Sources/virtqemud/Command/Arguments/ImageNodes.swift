@@ -1,5 +1,4 @@
-package import QEMUMonitor
-import VirtCore
+package import VirtCore
 package import VirtModel
 
 /// The two block nodes of an image, one for its bytes and one for its format: the words for QEMU's command line and for

@@ -1,5 +1,6 @@
 import QEMUCommand
 import QEMUMonitor
+import VirtCore
 import VirtModel
 
 /// What QEMU knows of its open images (`query-named-block-nodes`).
