@@ -62,7 +62,8 @@ struct SnapshotDriverTests {
     func creation() throws {
         let overlay = Overlay(disk(), external(), number: 7)
         let below = try JSONParser.parse(
-            #"{"image":{"virtual-size":67108864,"cluster-size":65536,"format-specific":{"data":{"extended-l2":true}}}}"#)
+            #"{"image":{"virtual-size":67108864,"cluster-size":65536,"format-specific":{"data":{"extended-l2":true}}}}"#
+        )
         let options = JSONValue.object(try overlay.creation(below)).serialized()
         #expect(
             String(decoding: options, as: UTF8.self)

@@ -19,7 +19,8 @@ struct SnapshotXMLTests {
     @Test("A running guest's snapshot has both definitions and a cookie")
     func cookie() throws {
         let inactive = SnapshotFixture.domain.split(separator: "\n").map { line in
-            line.contains("domain") ? String(line).split(separator: "domain").joined(separator: "inactiveDomain") : String(line)
+            line.contains("domain")
+                ? String(line).split(separator: "domain").joined(separator: "inactiveDomain") : String(line)
         }.joined(separator: "\n")
         let rest = """
             \(inactive)
@@ -94,7 +95,10 @@ struct SnapshotXMLTests {
             ("<name>a</name><creationTime>1</creationTime>", .xmlError),
             ("<name>a</name><creationTime>1</creationTime><state>nostate</state>", .configUnsupported),
             ("<name>a</name><creationTime>1</creationTime><state>asleep</state>", .configUnsupported),
-            ("<name>a</name><creationTime>1</creationTime><state>shutoff</state><memory snapshot='internal'/>", .xmlError),
+            (
+                "<name>a</name><creationTime>1</creationTime><state>shutoff</state><memory snapshot='internal'/>",
+                .xmlError
+            ),
         ])
     func redefinitionErrors(body: String, code: VirtError.Code) {
         let error = #expect(throws: VirtError.self) {

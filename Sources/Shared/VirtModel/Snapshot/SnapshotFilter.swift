@@ -38,7 +38,8 @@ package struct SnapshotFilter: Sendable {
             found = tree.descendants(of: start)
         }
         let parents = Set(tree.names.compactMap(tree.parent(of:)))
-        return found.filter { name in tree[name: name].map { matches($0, hasChildren: parents.contains(name)) } ?? false }
+        return found.filter { name in tree[name: name].map { matches($0, hasChildren: parents.contains(name)) } ?? false
+        }
     }
 
     private func matches(_ snapshot: Snapshot, hasChildren: Bool) -> Bool {

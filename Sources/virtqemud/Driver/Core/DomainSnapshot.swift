@@ -23,6 +23,7 @@ final class DomainSnapshot: Sendable {
     /// What is only there while a guest runs.
     let runtime: GuestRuntime?
     let job: JobQueue.Holder?
+    let checkpoints: CheckpointList
 
     private struct Cache {
         var texts: [UInt32: String] = [:]
@@ -34,7 +35,7 @@ final class DomainSnapshot: Sendable {
     init(
         uuid: UUID, name: String, state: DomainState, hasAutostart: Bool, hasManagedSave: Bool, wasUpdated: Bool,
         live: SharedDomain?, config: PersistentDefinition?, snapshots: SnapshotTree, runtime: GuestRuntime?,
-        job: JobQueue.Holder?
+        job: JobQueue.Holder?, checkpoints: CheckpointList = CheckpointList()
     ) {
         self.uuid = uuid
         self.name = name
@@ -48,6 +49,7 @@ final class DomainSnapshot: Sendable {
         self.snapshots = snapshots
         self.runtime = runtime
         self.job = job
+        self.checkpoints = checkpoints
     }
 
     var isActive: Bool { id >= 0 }

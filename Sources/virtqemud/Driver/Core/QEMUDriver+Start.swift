@@ -12,6 +12,7 @@ extension QEMUDriver {
         let running = await loadStatus()
         try await loadDefinitions()
         await loadSnapshots()
+        await loadCheckpoints()
         await reconnect(running)
         await startAutostartGuests()
     }

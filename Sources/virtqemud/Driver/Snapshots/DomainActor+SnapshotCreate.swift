@@ -180,6 +180,9 @@ extension DomainActor {
 
     private func checkRules(_ snapshot: inout Snapshot, _ flags: SnapshotCreateFlags) async throws {
         guard let present = live ?? config else { throw removedError }
+        for (own, disk) in zip(snapshot.disks, present.devices.disks) where own.location != .no {
+            try requireIdle(disk)
+        }
         let rules = SnapshotRules(isActive: runtime != nil, reusesImages: flags.reusesImages, domain: present)
         let found = snapshot
         snapshot = try await BlockingPool.shared.run {

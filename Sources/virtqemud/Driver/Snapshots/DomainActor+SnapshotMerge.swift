@@ -124,7 +124,8 @@ extension DomainActor {
 
     /// The image is no more: the guest's definitions and those in other snapshots don't name it any more.
     private func adopt(_ merge: ImageMerge, of snapshot: Snapshot) async throws {
-        for index in live?.devices.disks.indices ?? 0..<0 where live?.devices.disks[index].target.dev == merge.own.name {
+        for index in live?.devices.disks.indices ?? 0..<0 where live?.devices.disks[index].target.dev == merge.own.name
+        {
             live?.devices.disks[index].drop(merge.own.source)
         }
         tell(merge, live?.devices.disks.first { $0.target.dev == merge.own.name }?.source.path, status: 0)

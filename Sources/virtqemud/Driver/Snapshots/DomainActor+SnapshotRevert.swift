@@ -16,9 +16,7 @@ struct SnapshotStart: Sendable {
 extension DomainActor {
     func revert(to name: String, flags rawFlags: UInt32, _ client: ClientHandle) async throws {
         let flags = try SnapshotRevertFlags(rawFlags)
-        if live?.devices.disks.contains(where: { $0.mirror != nil }) == true {
-            throw VirtError(.operationInvalid, .qemu, "domain has active block job")
-        }
+        try requireNoBlockJobs()
         try await withJob(.start, "virDomainRevertToSnapshot", client: client.id) {
             let snapshot = try self.snapshots.find(name)
             try self.checkRevert(snapshot, flags)
