@@ -34,8 +34,8 @@ final class DomainSnapshot: Sendable {
 
     init(
         uuid: UUID, name: String, state: DomainState, hasAutostart: Bool, hasManagedSave: Bool, wasUpdated: Bool,
-        live: SharedDomain?, config: PersistentDefinition?, snapshots: SnapshotTree, runtime: GuestRuntime?,
-        job: JobQueue.Holder?, checkpoints: CheckpointList = CheckpointList()
+        live: SharedDomain?, config: PersistentDefinition?, snapshots: SnapshotTree = SnapshotTree(),
+        runtime: GuestRuntime?, job: JobQueue.Holder?, checkpoints: CheckpointList = CheckpointList()
     ) {
         self.uuid = uuid
         self.name = name
