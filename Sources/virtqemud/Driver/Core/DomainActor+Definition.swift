@@ -65,7 +65,13 @@ extension DomainActor {
         }
         try await withJob(.modify, "virDomainUndefineFlags") {
             let domain = try self.persistentForUndefine()
+            if self.runtime == nil, !self.checkpoints.isEmpty, flags & 16 == 0 {
+                throw VirtError(
+                    .operationInvalid, .qemu,
+                    "cannot delete inactive domain with \(self.checkpoints.count) checkpoints")
+            }
             try await self.removeFiles(domain, flags)
+            if self.runtime == nil { await self.dropCheckpointFiles() }
             self.hasAutostart = false
             self.config = nil
             self.emit(.undefined(.removed))
@@ -137,6 +143,11 @@ extension DomainActor {
             }
             guard newName != self.name else {
                 throw VirtError(.operationInvalid, .qemu, "Can't rename domain to itself")
+            }
+            guard self.checkpoints.isEmpty else {
+                throw VirtError(
+                    .operationInvalid, .qemu,
+                    "cannot rename domain with checkpoints")
             }
             let oldName = self.name
             domain.name = newName

@@ -43,6 +43,11 @@ actor DomainActor {
     /// The monitor said its last word.
     var monitorEnded = false
     var monitorEndWaiters: [CheckedContinuation<Void, Never>] = []
+    var checkpoints = CheckpointList()
+    /// The last job of the domain's own that ended, until somebody asks for it.
+    var completedJob: JobStatistics?
+    /// Calls that wait for what QEMU reports of a block job.
+    var blockJobWaiters: [CheckedContinuation<Void, Never>] = []
     /// A save of the status file is on its way.
     var isSaveScheduled = false
     /// The status file is being written; the next write, and its removal, wait for that.
@@ -98,7 +103,8 @@ actor DomainActor {
     func makeSnapshot() -> DomainSnapshot {
         DomainSnapshot(
             uuid: uuid, name: name, state: state, hasAutostart: hasAutostart, hasManagedSave: hasManagedSave,
-            wasUpdated: wasUpdated, live: liveBox, config: definition, runtime: runtime, job: jobs.holder)
+            wasUpdated: wasUpdated, live: liveBox, config: definition, runtime: runtime, job: jobs.holder,
+            checkpoints: checkpoints)
     }
 
     /// Lets everybody see the domain as it is now.

@@ -22,6 +22,7 @@ final class DomainSnapshot: Sendable {
     /// What is only there while a guest runs.
     let runtime: GuestRuntime?
     let job: JobQueue.Holder?
+    let checkpoints: CheckpointList
 
     private struct Cache {
         var texts: [UInt32: String] = [:]
@@ -32,7 +33,8 @@ final class DomainSnapshot: Sendable {
 
     init(
         uuid: UUID, name: String, state: DomainState, hasAutostart: Bool, hasManagedSave: Bool, wasUpdated: Bool,
-        live: SharedDomain?, config: PersistentDefinition?, runtime: GuestRuntime?, job: JobQueue.Holder?
+        live: SharedDomain?, config: PersistentDefinition?, runtime: GuestRuntime?, job: JobQueue.Holder?,
+        checkpoints: CheckpointList = CheckpointList()
     ) {
         self.uuid = uuid
         self.name = name
@@ -45,6 +47,7 @@ final class DomainSnapshot: Sendable {
         definition = config
         self.runtime = runtime
         self.job = job
+        self.checkpoints = checkpoints
     }
 
     var isActive: Bool { id >= 0 }

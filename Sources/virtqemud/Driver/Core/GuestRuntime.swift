@@ -58,6 +58,9 @@ struct GuestRuntime: Sendable {
     var fakeReboot = false
     var usesLogDaemon = true
     var remembersOwner = true
+    var blockJobs: [BlockJob] = []
+    /// The backup that runs.
+    var backup: BackupJob?
     var agentTimeout: Int32 = -2
     /// The `<cpu>` of the definition before the host's answer was put in, as XML.
     var originalCPU: String?

@@ -11,6 +11,7 @@ extension QEMUDriver {
         try await makeDirectories()
         let running = await loadStatus()
         try await loadDefinitions()
+        await loadCheckpoints()
         await reconnect(running)
         await startAutostartGuests()
     }

@@ -25,6 +25,7 @@ extension DomainActor {
         case "SUSPEND_DISK": guestSuspended(toDisk: true)
         case "WAKEUP": guestWoke()
         case "GUEST_PANICKED": guestPanicked(event.data)
+        case "JOB_STATUS_CHANGE": blockJobChanged(event.data)
         case "GUEST_CRASHLOADED": emit(.crashed(.crashloaded))
         default: handleDeviceEvent(event)
         }

@@ -10,7 +10,6 @@ enum InfoHandlers {
         let registry = driver.registry
         installStates(into: &table, registry)
         installSizes(into: &table, registry)
-        installJobs(into: &table, registry)
         installSecurity(into: &table, driver)
     }
 
@@ -85,29 +84,6 @@ enum InfoHandlers {
         let impact = try ModificationImpact(flags, domain)
         let definition = impact.live ? try domain.summary() : try domain.persistentSummary()
         return Int32(clamping: flags & 4 != 0 ? definition.maximumVCPUs : definition.onlineVCPUs)
-    }
-
-    private static func installJobs(into table: inout HandlerTable, _ registry: DomainRegistry) {
-        table.on(RemoteProgram.DomainGetJobInfo.self) { arguments, _ in
-            _ = try registry.snapshot(arguments.dom)
-            return .init(
-                type: 0, timeElapsed: 0, timeRemaining: 0, dataTotal: 0, dataProcessed: 0, dataRemaining: 0,
-                memTotal: 0, memProcessed: 0, memRemaining: 0, fileTotal: 0, fileProcessed: 0, fileRemaining: 0)
-        }
-        table.on(RemoteProgram.DomainGetJobStats.self) { arguments, _ in
-            try arguments.flags.checkFlags(3, "qemuDomainGetJobStats")
-            _ = try registry.snapshot(arguments.dom)
-            return .init(type: 0, params: [])
-        }
-        table.on(RemoteProgram.DomainAbortJob.self) { arguments, _ in
-            _ = try registry.snapshot(arguments.dom).running()
-            throw VirtError(.operationInvalid, .qemu, "no job is active on the domain")
-        }
-        table.on(RemoteProgram.DomainAbortJobFlags.self) { arguments, _ in
-            try arguments.flags.checkFlags(1, "qemuDomainAbortJobFlags")
-            _ = try registry.snapshot(arguments.dom).running()
-            throw VirtError(.operationInvalid, .qemu, "no job is active on the domain")
-        }
     }
 
     private static func installSecurity(into table: inout HandlerTable, _ driver: QEMUDriver) {

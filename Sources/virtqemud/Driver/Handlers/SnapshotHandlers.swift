@@ -3,7 +3,7 @@ import VirtOS
 import VirtRPC
 import VirtWire
 
-/// The snapshots and checkpoints that a domain has on disk. They are listed; making, reverting to and deleting them is
+/// The snapshots that a domain has on disk. They are listed; making, reverting to and deleting them is
 /// not supported.
 enum SnapshotHandlers {
     static func install(into table: inout HandlerTable, driver: QEMUDriver) {
@@ -11,7 +11,7 @@ enum SnapshotHandlers {
         installLookups(into: &table, driver)
     }
 
-    /// The names of a domain's snapshots or checkpoints: one file for each.
+    /// The names of a domain's snapshots: one file for each.
     private static func names(_ directory: String, _ domain: DomainSnapshot) async throws -> [String] {
         let path = directory + "/" + domain.name
         return try await BlockingPool.shared.run {
@@ -37,12 +37,6 @@ enum SnapshotHandlers {
             let list = names.map { RemoteNonnullDomainSnapshot(name: $0, dom: domain.handle) }
             return .init(snapshots: arguments.needResults != 0 ? list : [], ret: Int32(clamping: list.count))
         }
-        table.onAsync(RemoteProgram.DomainListAllCheckpoints.self) { arguments, _ in
-            let domain = try registry.snapshot(arguments.dom)
-            let names = try await names(paths.checkpoint, domain)
-            let list = names.map { RemoteNonnullDomainCheckpoint(name: $0, dom: domain.handle) }
-            return .init(checkpoints: arguments.needResults != 0 ? list : [], ret: Int32(clamping: list.count))
-        }
     }
 
     private static func installLookups(into table: inout HandlerTable, _ driver: QEMUDriver) {
@@ -54,14 +48,6 @@ enum SnapshotHandlers {
                     .noDomainSnapshot, .qemu, "no domain snapshot with matching name '\(arguments.name)'")
             }
             return .init(snap: .init(name: arguments.name, dom: domain.handle))
-        }
-        table.onAsync(RemoteProgram.DomainCheckpointLookupByName.self) { arguments, _ in
-            let domain = try registry.snapshot(arguments.dom)
-            guard try await names(paths.checkpoint, domain).contains(arguments.name) else {
-                throw VirtError(
-                    .noDomainCheckpoint, .qemu, "no domain checkpoint with matching name '\(arguments.name)'")
-            }
-            return .init(checkpoint: .init(name: arguments.name, dom: domain.handle))
         }
         table.on(RemoteProgram.DomainHasCurrentSnapshot.self) { arguments, _ in
             _ = try registry.snapshot(arguments.dom)

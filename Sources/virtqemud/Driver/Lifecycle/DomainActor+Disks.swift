@@ -100,6 +100,7 @@ extension Disk {
         source.type = status.st_mode & S_IFMT == S_IFBLK ? .block : .file
         if source.type == .block { source.dev = next } else { source.file = next }
         store.source = source
+        store.isDetected = true
         var kind = DiskFormat()
         kind.type = format
         store.format = kind

@@ -57,6 +57,7 @@ extension DomainActor {
         guard guest == generation, runtime != nil else { return }
         monitorEnded = true
         releaseMonitorEndWaiters()
+        wakeBlockJobWaiters()
         if let start = jobs.holder, start.kind == .start || start.kind == .destroy { return }
         if runtime?.stopReason == .destroyed { return }
         Task { await self.guestEnded(guest) }
@@ -102,6 +103,7 @@ extension DomainActor {
         await runtime.monitor?.close()
         await endProcess(runtime)
         await appendLog("shutting down, reason=\(state.reasonName)")
+        await backupLostGuest()
         await driver.runHook(live, "stopped", "end")
         await release(runtime, live)
         self.runtime = nil
@@ -109,6 +111,7 @@ extension DomainActor {
         autodestroyClient = nil
         if isPersistent { self.live = nil }
         driver.guestEnded()
+        if config == nil { await dropCheckpointFiles() }
         publish()
         await driver.runHook(live, "release", "end")
         // Whoever hears of the end of a transient domain does not find it any more.

@@ -46,7 +46,7 @@ extension DomainActor {
     }
 
     /// The guest as its user defined it: without what this start made up.
-    private func savedDocument(_ live: Domain) throws -> String {
+    func savedDocument(_ live: Domain) throws -> String {
         var domain = live
         if let text = runtime?.originalCPU, let node = try XMLDocument.parse(text, name: "cpu", domain: .qemu).root {
             domain.cpu = try ElementReader.read(node, flags: .inactive)
