@@ -56,6 +56,8 @@ struct GuestRuntime: Sendable {
     var fakeReboot = false
     var usesLogDaemon = true
     var remembersOwner = true
+    /// virtlockd holds the guest's locks.
+    var holdsLocks = false
     var agentTimeout: Int32 = -2
     /// The `<cpu>` of the definition before the host's answer was put in, as XML.
     var originalCPU: String?
