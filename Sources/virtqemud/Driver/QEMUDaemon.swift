@@ -54,6 +54,6 @@ extension QEMUDriver {
     }
 
     private func hypervisorVersion() async throws -> UInt64 {
-        UInt64(try await capabilities.facts(of: Emulators.standard(arch: Emulators.hostArch)).version)
+        UInt64(try await capabilities.facts(of: try Emulators.standard(arch: Emulators.hostArch)).version)
     }
 }

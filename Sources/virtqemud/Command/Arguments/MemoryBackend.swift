@@ -87,10 +87,7 @@ struct MemoryBackend {
         if let node, let own = tuning.nodes.first(where: { $0.cell == node }) {
             return own.mode == .restrictive ? nil : (Self.policy(own.mode), own.nodeset.members)
         }
-        guard let nodes = tuning.nodeset, !nodes.isEmpty, tuning.mode != .restrictive, node != nil || module != nil
-        else {
-            return nil
-        }
+        guard let nodes = tuning.nodeset, !nodes.isEmpty, tuning.mode != .restrictive else { return nil }
         return (Self.policy(tuning.mode ?? .strict), nodes.members)
     }
 

@@ -196,15 +196,8 @@ extension QEMUCapabilities {
         accelerator(kvm: isKVM).machines.first { $0.alias == name }?.name ?? name
     }
 
-    /// The machine type of guests that name none: libvirt's own choice for the architecture, else QEMU's.
+    /// The machine type of guests that name none, which is the first.
     package func preferredMachine(kvm isKVM: Bool) -> String? {
-        let machines = accelerator(kvm: isKVM).machines
-        let preferred = [
-            "i686": "pc", "x86_64": "pc", "s390x": "s390-ccw-virtio", "ppc64": "pseries", "ppc64le": "pseries",
-        ]
-        if let name = preferred[architecture], machines.contains(where: { $0.name == name || $0.alias == name }) {
-            return canonicalMachine(name, kvm: isKVM)
-        }
-        return machines.first(where: \.isDefault)?.name
+        accelerator(kvm: isKVM).machines.first?.name
     }
 }

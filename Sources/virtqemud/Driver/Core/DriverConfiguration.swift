@@ -31,6 +31,8 @@ struct DriverConfiguration: Sendable {
     /// What host-wide names and paths the security driver list has: "dac" is always there for root.
     var securityDrivers: [String] = []
     var capabilityFilters: [String] = []
+    /// The controllers of `cgroup_controllers`; nil: whatever the host has.
+    var cgroupControllers: [String]?
 
     init() {}
 
@@ -45,6 +47,7 @@ struct DriverConfiguration: Sendable {
         try readLimits(file)
         if let list = try file.strings("security_driver", orSingle: true) { securityDrivers = list }
         if let list = try file.strings("capability_filters") { capabilityFilters = list }
+        cgroupControllers = try file.strings("cgroup_controllers")
         if isSession {
             uid = getuid()
             gid = getgid()

@@ -51,6 +51,8 @@ struct GuestRuntime: Sendable {
     /// The highest number of an image so far.
     var nodeIndex: UInt32 = 0
     var descriptorSetIndex: UInt32 = 0
+    /// Nil where the guest runs without control groups.
+    var cgroup: GuestCgroup?
     var taints: Set<Taint> = []
     /// The guest was asked to reboot by shutting down: it is reset instead of ended.
     var fakeReboot = false

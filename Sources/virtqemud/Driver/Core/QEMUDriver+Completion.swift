@@ -33,15 +33,16 @@ extension QEMUDriver {
 
     /// What the guest's emulator can do.
     func facts(for domain: Domain) async throws -> QEMUCapabilities {
-        try await capabilities.facts(of: emulator(of: domain))
+        try await capabilities.facts(of: try emulator(of: domain))
     }
 
-    func emulator(of domain: Domain) -> String {
-        domain.devices.emulator ?? Emulators.standard(arch: domain.os.arch ?? Emulators.hostArch)
+    func emulator(of domain: Domain) throws(VirtError) -> String {
+        if let path = domain.devices.emulator { return path }
+        return try Emulators.standard(arch: domain.os.arch ?? Emulators.hostArch)
     }
 
     func completionContext(for domain: Domain) async throws -> DomainCompletionContext {
-        let path = emulator(of: domain)
+        let path = try emulator(of: domain)
         let facts = try await capabilities.facts(of: path)
         return completions.context(path, facts, paths)
     }
@@ -66,14 +67,12 @@ enum Emulators {
         #endif
     }
 
-    /// Where Debian has the emulator of an architecture.
-    static func standard(arch: String) -> String {
-        switch arch {
-        case "i686": "/usr/bin/qemu-system-i386"
-        case "armv7l", "armv6l": "/usr/bin/qemu-system-arm"
-        case "ppc64le": "/usr/bin/qemu-system-ppc64"
-        default: "/usr/bin/qemu-system-\(arch)"
+    /// The emulator of guests that name none.
+    static func standard(arch: String) throws(VirtError) -> String {
+        guard let path = QEMUCapabilitiesCache.emulator(for: arch, host: hostArch) else {
+            throw VirtError(.configUnsupported, .domain, "No emulator found for arch '\(arch)'")
         }
+        return path
     }
 }
 

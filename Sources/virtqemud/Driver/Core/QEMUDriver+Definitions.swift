@@ -50,7 +50,7 @@ extension QEMUDriver {
         }
         var contexts: [String: DomainCompletionContext] = [:]
         for case .success(let domain) in parsed.map(\.result) {
-            let path = emulator(of: domain)
+            guard let path = try? emulator(of: domain) else { continue }
             if contexts[path] == nil { contexts[path] = try? await completionContext(for: domain) }
         }
         let known = contexts
@@ -74,7 +74,7 @@ extension QEMUDriver {
     private func context(
         for domain: Domain, _ known: [String: DomainCompletionContext]
     ) throws -> DomainCompletionContext {
-        let path = emulator(of: domain)
+        let path = try emulator(of: domain)
         guard let context = known[path] else {
             throw VirtError(.configUnsupported, .qemu, "Cannot find emulator '\(path)'")
         }

@@ -49,7 +49,8 @@ enum CPUHandlers {
             let target = HypervisorTarget(
                 emulator: arguments.emulator, arch: arguments.arch, machine: arguments.machine,
                 virtType: arguments.virttype)
-            let (facts, isKVM) = try await CapabilityHandlers.facts(target, driver)
+            let hypervisor = try await target.resolve(driver)
+            let (facts, isKVM) = (hypervisor.facts, hypervisor.isKVM)
             let document = try await read(arguments.xmlCPU, arguments.flags)
             let map = try await hypervisorMap(facts, "comparing with the hypervisor CPU")
             guard let host = map.hostModel(facts, kvm: isKVM) else {
@@ -63,7 +64,8 @@ enum CPUHandlers {
                 emulator: arguments.emulator, arch: arguments.arch, machine: arguments.machine,
                 virtType: arguments.virttype)
             let documents = try arguments.xmlCPUs.map { try CPUDocument($0) }
-            let (facts, isKVM) = try await CapabilityHandlers.facts(target, driver)
+            let hypervisor = try await target.resolve(driver)
+            let (facts, isKVM) = (hypervisor.facts, hypervisor.isKVM)
             let map = try await hypervisorMap(facts, "computing baseline hypervisor CPU")
             let accelerator = facts.accelerator(kvm: isKVM)
             let migratable = arguments.flags & onlyMigratable != 0
@@ -122,12 +124,4 @@ private struct CPUDocument {
         isGuest = hasMode || root.attribute("match") != nil
         cpu = try ElementReader.read(root)
     }
-}
-
-/// Which QEMU a client means.
-struct HypervisorTarget {
-    var emulator: String?
-    var arch: String?
-    var machine: String?
-    var virtType: String?
 }

@@ -59,9 +59,8 @@ enum HostHandlers {
     private static func maximumVCPUs(_ type: String?, _ driver: QEMUDriver) async throws -> Int32 {
         switch type {
         case nil, "qemu":
-            let facts = try await driver.capabilities.facts(of: Emulators.standard(arch: Emulators.hostArch))
-            let name = facts.preferredMachine(kvm: facts.has(.kvm)) ?? ""
-            return Int32(clamping: facts.machine(name, kvm: facts.has(.kvm))?.maximumCPUs ?? 16)
+            let facts = try await driver.capabilities.facts(of: try Emulators.standard(arch: Emulators.hostArch))
+            return Int32(clamping: facts.accelerator(kvm: facts.has(.kvm)).machines.first?.maximumCPUs ?? 16)
         case "kvm":
             return try await BlockingPool.shared.run {
                 let descriptor = unsafe open("/dev/kvm", O_RDONLY | O_CLOEXEC)

@@ -172,28 +172,8 @@ enum StatsHandlers {
         table.on(RemoteProgram.DomainGetCpuStats.self) { arguments, _ in
             try arguments.flags.checkFlags(4, "qemuDomainGetCPUStats")
             let (_, runtime) = try registry.snapshot(arguments.dom).running()
-            return try cpuStatistics(runtime, arguments)
+            return try ProcessorStatistics.answer(runtime, arguments)
         }
-    }
-
-    /// virDomainGetCPUStats: the total; without cgroups the kernel does not tell processors apart.
-    static func cpuStatistics(
-        _ runtime: GuestRuntime, _ arguments: RemoteDomainGetCpuStatsArgs
-    ) throws(VirtError) -> RemoteDomainGetCpuStatsRet {
-        guard arguments.startCpu == -1 else {
-            throw VirtError(.operationInvalid, .qemu, "cgroup CPUACCT controller is not mounted")
-        }
-        let list =
-            ProcessStatistics.read(pid: runtime.pid).map { statistics in
-                [
-                    TypedParameter("cpu_time", .ullong(statistics.total)),
-                    TypedParameter("user_time", .ullong(statistics.user)),
-                    TypedParameter("system_time", .ullong(statistics.system)),
-                ]
-            } ?? []
-        guard arguments.nparams > 0 else { return .init(params: [], nparams: Int32(list.count)) }
-        let shown = list.prefix(Int(clamping: arguments.nparams))
-        return .init(params: Array(shown), nparams: Int32(shown.count))
     }
 
     static func interfaceStatistics(

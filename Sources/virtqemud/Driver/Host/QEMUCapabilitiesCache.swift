@@ -56,11 +56,7 @@ package actor QEMUCapabilitiesCache {
         let result = try await ChildProcess.run(
             "/proc/self/exe", [CapabilityHelper.option, user, binary], input: nil, timeout: .seconds(60),
             outputLimit: 16 << 20)
-        guard result.status.isSuccess else {
-            let reason = String(decoding: result.stderr.suffix(4096), as: UTF8.self)
-            throw VirtError(.internalError, .qemu, "Failed to probe QEMU binary with QMP: \(reason)")
-        }
-        return try QEMUCapabilities.parse(cache: result.stdout)
+        return try CapabilityHelper.facts(binary, result)
     }
 
     private func confirms(_ entry: Entry, _ host: HostFacts, _ binaryTime: Int64) -> Bool {
@@ -108,9 +104,8 @@ package actor QEMUCapabilitiesCache {
         guard let time = HostFacts.changeTime(binary) else {
             throw .system(errno, .qemu, "Cannot check QEMU binary \(binary)")
         }
-        guard unsafe access(binary, X_OK) == 0 else {
-            throw .system(errno, .qemu, "QEMU binary \(binary) is not executable")
-        }
+        let problem = FileSystem.isDirectory(binary) ? EISDIR : unsafe access(binary, X_OK) == 0 ? 0 : errno
+        guard problem == 0 else { throw .system(problem, .qemu, "QEMU binary \(binary) is not executable") }
         return time
     }
 
@@ -128,22 +123,15 @@ package actor QEMUCapabilitiesCache {
 extension QEMUCapabilitiesCache {
     /// The emulator that libvirt chooses for guests of an architecture; nil when none is installed.
     package nonisolated static func emulator(for architecture: String, host: String) -> String? {
-        var names = ["qemu-system-" + binarySuffix(architecture)]
-        if architecture == host || (architecture == "i686" && host == "x86_64") {
-            if architecture == "i686" { names.append("qemu-system-x86_64") }
-            names.append("qemu-kvm")
-        }
-        if let found = names.lazy.compactMap({ ChildProcess.find($0) }).first { return found }
-        let fallback = "/usr/libexec/qemu-kvm"
-        return unsafe names.contains("qemu-kvm") && access(fallback, X_OK) == 0 ? fallback : nil
-    }
-
-    private nonisolated static func binarySuffix(_ architecture: String) -> String {
-        switch architecture {
-        case "i686": "i386"
-        case "armv6l", "armv7l": "arm"
-        case "ppc64le": "ppc64"
-        default: architecture
-        }
+        let isNative = Architecture.isNative(architecture, host: host)
+        var candidates = [architecture]
+        // Only the emulator of the host can run such a guest with KVM.
+        if host == "aarch64", architecture == "armv7l" { candidates.insert(host, at: 0) }
+        if isNative { candidates.append(host) }
+        if Architecture.isPPC64(architecture) { candidates.append("ppc64") }
+        let targets = candidates.compactMap { Architecture.named($0)?.target }
+        if let found = targets.lazy.compactMap({ ChildProcess.find("qemu-system-" + $0) }).first { return found }
+        // The one emulator of Red Hat's systems, outside of PATH.
+        return isNative ? "/usr/libexec/qemu-kvm" : nil
     }
 }

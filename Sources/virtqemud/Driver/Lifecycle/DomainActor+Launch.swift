@@ -15,6 +15,11 @@ extension DomainActor {
         if driver.configuration.locks != .none { plan.setLockSocket(DescriptorBox(try UnixSocket.make())) }
         let child = childProcess(command, plan)
         let loop = self.loop
+        let group = try plannedCgroup(plan.domain)
+        // Taken back after the process: a group with members stays.
+        plan.undo.add("control group") {
+            _ = try? await BlockingPool.shared.run { _ = group?.group.remove() }
+        }
         let process = try await BlockingPool.shared.run { try ChildProcess.spawn(child, on: loop) }
         plan.undo.add("process") {
             process.kill(SIGKILL)
@@ -26,6 +31,7 @@ extension DomainActor {
         // A daemon that dies from here on finds the guest again.
         try await writeStatus()
         try await waitForChild(process, plan)
+        try await enterCgroup(process.pid, group, plan.domain)
         try await bindLocks(plan)
         try await takeFiles(&plan)
         try await process.release()

@@ -69,6 +69,7 @@ extension DomainActor {
         }
         let monitor = try await openMonitor(runtime.monitorPath)
         self.runtime?.monitor = monitor
+        await findCgroup()
         try await resynchronize()
         if state.kind == .shutdown { finishShutdown() }
         await saveStatus()

@@ -133,6 +133,9 @@ extension DomainActor {
         statusWrite = nil
         _ = try? await BlockingPool.shared.run {
             driver.giveBack(runtime.ownedFiles)
+            if runtime.cgroup?.group.remove() == false {
+                Self.log.warning("the control group of guest '\(name)' has processes left")
+            }
             try? FileSystem.removeTree(runtime.libraryPath)
             try? FileSystem.removeTree(runtime.channelPath)
             _ = try? FileSystem.remove(driver.paths.status(name))

@@ -1,6 +1,7 @@
 import QEMUMonitor
 import VirtCore
 import VirtModel
+import VirtOS
 import VirtRPC
 import VirtXML
 
@@ -39,7 +40,7 @@ extension DomainActor {
                 throw VirtError(
                     .invalidArg, .qemu, "vcpu \(vcpu) is out of range of live cpu count \(domain.onlineVCPUs)")
             }
-            try wanted.apply(to: thread)
+            try runtime.bind(.vcpu(Int(vcpu)), thread, to: wanted)
         } definition: { domain in
             guard vcpu < domain.vcpu.maximum else {
                 throw VirtError(
@@ -61,7 +62,7 @@ extension DomainActor {
         let wanted = set.clamped
         let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: config != nil)
         try await change("virDomainPinEmulator", flags: flags, client) { _, runtime in
-            try wanted.apply(to: runtime.pid)
+            try runtime.bind(.emulator, runtime.pid, to: wanted)
         } definition: { domain in
             domain.cpuTuning.emulatorPin = BitSet(wanted.processors.map { UInt32(clamping: $0) })
         }
@@ -142,6 +143,14 @@ extension DomainActor {
             throw VirtError(.operationInvalid, .domain, "domain is not running")
         }
         return try await monitor.execute(name, arguments, timeout: MonitorTimeout.standard)
+    }
+}
+
+extension GuestRuntime {
+    /// Binds a thread, and the group that it is in, to processors.
+    func bind(_ threads: GuestCgroup.Threads, _ thread: Int32, to processors: ProcessorSet) throws(VirtError) {
+        if let cgroup, cgroup.has(.cpuset) { try cgroup.threads(threads).setProcessors(processors.description) }
+        try processors.apply(to: thread)
     }
 }
 
