@@ -7,6 +7,7 @@ import devices
 import hostile
 import lifecycle
 import limits
+import locks
 import network
 import restart
 import snapshots
@@ -17,7 +18,7 @@ from swarm import Failure, Swarm, read, DAEMONS
 def main():
     build, guest, only = sys.argv[1:4]
     tests = [(f"{module.__name__}.{name}", function)
-             for module in (lifecycle, devices, limits, network, storage, snapshots, hostile, restart)
+             for module in (lifecycle, devices, limits, network, storage, snapshots, hostile, restart, locks)
              for name, function in vars(module).items() if name.startswith("test_")]
     swarm = Swarm(build, guest)
     swarm.start()

@@ -9,7 +9,7 @@ import time
 import libvirt
 
 DAEMONS = ["virtlogd", "virtlockd", "virtnetworkd", "virtstoraged", "virtqemud", "virtproxyd"]
-SOCKET = {"virtproxyd": "libvirt"}
+SOCKET = {"virtproxyd": "libvirt", "libvirtd": "libvirt"}
 PATIENCE = 120
 
 
@@ -62,6 +62,14 @@ class Swarm:
         for name in names or DAEMONS:
             path = f"/run/libvirt/{SOCKET.get(name, name)}-sock"
             wait_for(f"the socket of {name}", lambda: listens(path) or self.check_alive(name))
+
+    def start_other(self, name, path):
+        """Another program, for instance C libvirt's, in a daemon's place."""
+        log = open(f"/run/{name}.stderr", "ab")
+        self.processes[name] = subprocess.Popen(
+            [path], stderr=log, stdout=log, stdin=subprocess.DEVNULL, start_new_session=True)
+        socket_path = f"/run/libvirt/{SOCKET.get(name, name)}-sock"
+        wait_for(f"the socket of {path}", lambda: listens(socket_path) or self.check_alive(name))
 
     def check_alive(self, name):
         if self.processes[name].poll() is not None:

@@ -12,6 +12,13 @@ package protocol DaemonDriver: Sendable {
     func reload() async
     /// The daemon ends: what runs goes on without it. Bounded by 30 seconds.
     func stop() async
+    /// All clients of a program or process before are adopted, and new ones are about to be served.
+    func serve() async
+    /// The daemon is about to end: the clients that are not to be closed, because the next process of the service finds
+    /// their sockets again.
+    func leaveClients() async -> Set<UInt64>
+    /// The clients that an earlier process of the service left so, with what it knew of them. After `start`.
+    func storedClients() async -> [(socket: DescriptorBox, privateData: JSONObject)]
 
     /// SIGUSR1: touches no more what it holds, and returns that for the program that takes this one's place in the
     /// process; nil: the daemon cannot be replaced in place.
@@ -25,6 +32,9 @@ package protocol DaemonDriver: Sendable {
 }
 
 extension DaemonDriver {
+    package func serve() async {}
+    package func leaveClients() async -> Set<UInt64> { [] }
+    package func storedClients() async -> [(socket: DescriptorBox, privateData: JSONObject)] { [] }
     package func prepareReplacement() async throws -> DriverRemains? { nil }
     package func abandonReplacement() async {}
     package func privateData(of client: ClientHandle) async -> JSONObject { JSONObject() }

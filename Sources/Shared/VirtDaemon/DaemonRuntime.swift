@@ -127,6 +127,7 @@ final class DaemonRuntime: Sendable {
             try await callHook("start", extra: "start")
             try await startDriver(driver)
             await adoptClients(driver, servers)
+            await driver.serve()
         } catch {
             // Asked to end while it was starting: not a failure.
             let status = stopRequest.value ?? 1
@@ -186,7 +187,8 @@ final class DaemonRuntime: Sendable {
         let loop = context.loops.loops[0]
         let done = OneShot<Bool>()
         let work = Task(executorPreference: context.loops.next()) { [self] in
-            await servers.main.stop(grace: Self.callGrace)
+            let left = await driver.leaveClients()
+            await servers.main.stop(grace: Self.callGrace, leaving: left)
             await servers.admin.stop(grace: .zero)
             await driver.stop()
             try? await callHook("shutdown", extra: "shutdown")

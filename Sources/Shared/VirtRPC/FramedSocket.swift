@@ -150,10 +150,16 @@ package final class FramedSocket {
 
     package func close(_ ending: Ending = .endOfFile) {
         guard isOpen else { return }
+        shutdown(descriptor.rawValue, Int32(SHUT_RDWR))
+        leave(ending)
+    }
+
+    /// Has nothing to do with the connection any more, which is another process's too and goes on.
+    package func leave(_ ending: Ending = .endOfFile) {
+        guard isOpen else { return }
         isOpen = false
         watch?.cancel()
         watch = nil
-        shutdown(descriptor.rawValue, Int32(SHUT_RDWR))
         let closed = onClosed
         let turnEnded = onTurnEnd
         onFrame = nil

@@ -51,7 +51,9 @@ package final class RPCServer: Sendable {
     var currentListeners: [Listener] { listeners.withLock { $0 } }
 
     /// Accepts no more, lets running calls end for at most `grace`, and closes every client.
-    package func stop(grace: Duration = .seconds(30)) async {
+    ///
+    /// - Parameter leaving: clients that are not closed: another process has their sockets too.
+    package func stop(grace: Duration = .seconds(30), leaving: Set<UInt64> = []) async {
         let all = listeners.withLock { list in
             defer { list = [] }
             return list
@@ -61,7 +63,7 @@ package final class RPCServer: Sendable {
         while core.counts.running > 0, ContinuousClock.now < deadline {
             try? await Task.sleep(for: .milliseconds(20))
         }
-        for client in core.clients { client.close() }
+        for client in core.clients where !leaving.contains(client.id) { client.close() }
     }
 
     private func resumeListeners() {

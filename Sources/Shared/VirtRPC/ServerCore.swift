@@ -104,7 +104,7 @@ package final class ServerCore: Sendable {
         }
     }
 
-    func nextID() -> UInt64 {
+    package func nextID() -> UInt64 {
         state.withLock { state in
             state.lastID &+= 1
             return state.lastID

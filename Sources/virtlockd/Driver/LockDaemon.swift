@@ -1,5 +1,6 @@
-import VirtCore
+package import VirtCore
 package import VirtDaemon
+package import VirtOS
 package import VirtRPC
 import VirtWire
 
@@ -10,8 +11,12 @@ package struct LockDaemon: DaemonDriver {
         makeDriver: { LockDaemon($0) })
 
     private let store: LockStore
+    private let stored: [Activation.Passed]
+    private let remains: JSONObject?
 
     init(_ context: DaemonContext) {
+        stored = context.storedDescriptors
+        remains = context.remains
         store = LockStore(loop: context.loops.next(), inhibitor: context.inhibitor, notify: context.notify)
     }
 
@@ -77,7 +82,23 @@ package struct LockDaemon: DaemonDriver {
         }
     }
 
-    package func start() async throws {}
+    package func start() async throws {
+        if let remains { await store.takeUp(remains) }
+    }
+
+    package func storedClients() async -> [(socket: DescriptorBox, privateData: JSONObject)] {
+        await store.takeUp(stored)
+    }
+
+    package func adopt(_ client: ClientHandle, _ privateData: JSONObject) async throws {
+        try await store.adopt(client, privateData)
+    }
+
+    package func serve() async { await store.watchOwners() }
+    package func privateData(of client: ClientHandle) async -> JSONObject { await store.privateData(of: client) }
+    package func prepareReplacement() async throws -> DriverRemains? { await store.remains() }
+    package func abandonReplacement() async { await store.goOn() }
+    package func leaveClients() async -> Set<UInt64> { await store.leave() }
     package func reload() async {}
     package func stop() async {}
 }

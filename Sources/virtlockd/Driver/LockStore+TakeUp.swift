@@ -1,5 +1,7 @@
 import VirtCore
+import VirtDaemon
 import VirtOS
+import VirtWire
 
 /// Taking over what an earlier program or process held.
 extension LockStore {
@@ -35,6 +37,24 @@ extension LockStore {
         settleLater()
     }
 
+    /// Takes over what an earlier process of the service left with systemd; the connections follow as clients.
+    func takeUp(_ passed: [Activation.Passed]) -> [(socket: DescriptorBox, privateData: JSONObject)] {
+        let found = stored.takeUp(passed)
+        for space in found.spaces { takeUp(space: space) }
+        for (facts, file) in found.resources {
+            let flags = LockResource.Flags(rawValue: facts.flags)
+            let lock = LockFile(descriptor: file, isShared: flags.contains(.shared))
+            takeUp(
+                LockResource(name: facts.name, path: facts.path, file: lock, flags: flags, owners: facts.owners),
+                in: facts.space)
+        }
+        updateHolders()
+        return found.clients.map { entry, client, socket in
+            storedEntries[socket.rawValue] = entry
+            return (socket, LockClient.document(client))
+        }
+    }
+
     /// Tries again until each lock is what it was.
     private func settleLater() {
         guard settling == nil else { return }
@@ -46,7 +66,7 @@ extension LockStore {
         }
     }
 
-    private func settleAgain() {
+    func settleAgain() {
         for resource in allSpaces.flatMap(\.resources.values) where (try? resource.file.take()) != true {
             return settleLater()
         }
@@ -55,7 +75,7 @@ extension LockStore {
 
     /// Lets go of what processes held that are no more, and notices the end of those whose connection was lost.
     func watchOwners() {
-        let connected = Set(clients.values.compactMap { $0.process == nil ? nil : $0.client.owner?.pid })
+        let connected = Set(clients.values.filter(\.isOwner).map(\.client.owner.pid))
         for holder in Set(allSpaces.flatMap { $0.resources.values.flatMap(\.owners) })
         where holder.start != nil && !connected.contains(holder.pid) {
             guard !holder.isGone, let pid = Int32(exactly: holder.pid),
@@ -65,7 +85,8 @@ extension LockStore {
                 continue
             }
             process.onExit { [weak self] _ in
-                self?.loop.execute { self?.assumeIsolated { $0.ended(holder) } }
+                guard let self else { return }
+                self.loop.execute { self.assumeIsolated { $0.ended(holder) } }
             }
         }
     }

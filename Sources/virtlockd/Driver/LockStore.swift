@@ -20,16 +20,20 @@ actor LockStore {
     var stored: StoredLocks
     /// Owners that hold something, and so keep the daemon.
     private var holders: Set<UInt32> = []
-    /// The daemon ends: connections that close say nothing of their owners any more.
-    var isEnding = false
+    /// The daemon ends, or another program takes over: connections that close say nothing of their owners any more.
+    var isLeaving = false
+    /// Connections from systemd's store that are not clients yet, by their descriptors.
+    var storedEntries: [Int32: StoredLocks.Entry] = [:]
     var settling: Timer?
 
     /// A connection and what it said of itself.
     struct Connected {
         let handle: ClientHandle
         var client: LockClient
-        /// The peer, if it is the owner: a guest that inherited the connection.
-        var process: RunningChild?
+        /// The peer is the owner: a guest that inherited the connection.
+        let isOwner: Bool
+        /// The owner, if it is the peer and still there.
+        let process: RunningChild?
     }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
@@ -52,7 +56,9 @@ actor LockStore {
     /// Notes what is known of a connection, and looks after one that its owner holds itself.
     func note(_ known: LockClient, of client: ClientHandle) {
         let isNew = clients[client.id] == nil
-        clients[client.id] = Connected(handle: client, client: known, process: Self.peer(client, known))
+        let isOwner = client.identity.processID == Int64(known.owner.pid)
+        clients[client.id] = Connected(
+            handle: client, client: known, isOwner: isOwner, process: isOwner ? process(known.holder) : nil)
         if isNew {
             client.onClose { [weak self] in
                 guard let self else { return }
@@ -62,16 +68,15 @@ actor LockStore {
         keep(client.id)
     }
 
-    private static func peer(_ client: ClientHandle, _ known: LockClient) -> RunningChild? {
-        guard let pid = known.owner?.pid, client.identity.processID == Int64(pid), let pid = pid_t(exactly: pid),
-            pid > 1
-        else { return nil }
-        return try? RunningChild(adopting: pid, on: client.loop)
+    private func process(_ holder: LockHolder) -> RunningChild? {
+        guard !holder.isGone, let pid = pid_t(exactly: holder.pid), pid > 1 else { return nil }
+        return try? RunningChild(adopting: pid, on: loop)
     }
 
-    private func keep(_ id: UInt64) {
+    /// Stores the connection, if its owner holds it itself.
+    func keep(_ id: UInt64) {
         guard let connected = clients[id] else { return }
-        guard connected.process != nil, let socket = connected.handle.socket else { return stored.forgetClient(id) }
+        guard connected.isOwner, let socket = connected.handle.socket else { return stored.forgetClient(id) }
         stored.keep(connected.client, id: id, socket: socket)
     }
 
@@ -97,13 +102,14 @@ actor LockStore {
     }
 
     /// A connection is gone. If a guest had inherited it, the guest is gone, or has lost its right to run.
-    private func closed(_ id: UInt64) async {
-        guard !isEnding, let connected = clients.removeValue(forKey: id) else { return }
+    func closed(_ id: UInt64) async {
+        guard !isLeaving, let connected = clients.removeValue(forKey: id) else { return }
         stored.forgetClient(id)
         // A daemon's own short connections hold nothing: the owner is another process.
-        guard let owner = connected.client.owner, let process = connected.process else { return }
+        guard connected.isOwner else { return }
+        let owner = connected.client.owner
         let count = releaseAll(owner: owner.pid)
-        guard count > 0 else { return }
+        guard count > 0, let process = connected.process else { return }
         log.info("'\(owner.name)' (process \(owner.pid)) let go of \(count) locks")
         await end(process)
     }
@@ -114,6 +120,18 @@ actor LockStore {
         guard (try? await process.waitExit(timeout: Self.termination)) ?? nil == nil else { return }
         log.warning("process \(process.pid) goes on without its locks and is killed")
         process.kill(SIGKILL)
+    }
+
+    /// The daemon ends. The connections that the next process of the service finds again are left as they are.
+    func leave() -> Set<UInt64> {
+        isLeaving = true
+        guard !stored.notify.isActive else { return Set(clients.keys.filter(stored.holdsClient)) }
+        let resources = allSpaces.flatMap(\.resources.values)
+        if !resources.isEmpty {
+            log.warning(
+                "\(resources.count) locks end with this daemon: \(resources.map(\.path).joined(separator: ", "))")
+        }
+        return []
     }
 
     // MARK: Spaces

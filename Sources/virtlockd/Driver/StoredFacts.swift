@@ -56,23 +56,3 @@ struct StoredSpace: XDRCodable {
         writer.string(directory, max: StoredResource.longestText)
     }
 }
-
-/// What a connection said of itself.
-struct LockClient: Sendable, Equatable {
-    /// nil: nothing yet.
-    var owner: LockOwner?
-    var isRestricted = false
-}
-
-extension LockClient: XDRCodable {
-    init(from reader: inout XDRReader) throws(VirtError) {
-        owner = try LockOwner(from: &reader)
-        isRestricted = try reader.bool()
-    }
-
-    func encode(into writer: inout XDRWriter) {
-        guard let owner else { return writer.fail("a client without an owner is not stored") }
-        owner.encode(into: &writer)
-        writer.bool(isRestricted)
-    }
-}

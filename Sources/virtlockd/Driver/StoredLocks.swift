@@ -5,8 +5,6 @@ import VirtDaemon
 import VirtOS
 import VirtWire
 
-private let log = Logger("locking.stored")
-
 /// What systemd's descriptor store keeps of the locks: the files that are locked, the connections that guests inherited,
 /// and memory files that say what each is. The next process of the service finds it there, whatever happened to this one.
 ///

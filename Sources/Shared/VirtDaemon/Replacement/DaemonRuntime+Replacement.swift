@@ -65,22 +65,37 @@ extension DaemonRuntime {
 
     // MARK: The program that comes
 
-    /// Takes over the clients of the program before.
+    /// Takes over the clients of the program before, and those of a process before that the service manager has kept.
     func adoptClients(_ driver: any DaemonDriver, _ servers: Servers) async {
+        for (socket, privateData) in await driver.storedClients() {
+            let saved = SavedClient(
+                id: servers.main.core.nextID(), descriptor: socket.rawValue, isReadOnly: false, authentication: .none,
+                isAuthenticated: true, connectTime: Int64(time(nil)), privateData: privateData)
+            await adopt(saved, socket, driver, servers.main)
+        }
         guard let inherited = start.inherited else { return }
         for server in [servers.main, servers.admin] {
             guard let state = inherited.servers[server.name] else { continue }
             server.core.lastID = state.saved.nextID &- 1
             for entry in state.clients {
-                let client = server.restore(entry.saved, entry.descriptor)
-                guard server === servers.main else { continue }
-                do {
-                    try await driver.adopt(client, entry.saved.privateData)
-                } catch {
-                    log.error("client \(client.id) cannot go on: \(VirtError(wrapping: error).message)")
-                    client.close()
+                if server === servers.main {
+                    await adopt(entry.saved, entry.descriptor, driver, server)
+                } else {
+                    _ = server.restore(entry.saved, entry.descriptor)
                 }
             }
+        }
+    }
+
+    private func adopt(
+        _ saved: SavedClient, _ socket: DescriptorBox, _ driver: any DaemonDriver, _ server: RPCServer
+    ) async {
+        let client = server.restore(saved, socket)
+        do {
+            try await driver.adopt(client, saved.privateData)
+        } catch {
+            log.error("client \(client.id) cannot go on: \(VirtError(wrapping: error).message)")
+            client.close()
         }
     }
 }

@@ -53,6 +53,9 @@ actor DomainActor {
     var isSaveScheduled = false
     /// The status file is being written; the next write, and its removal, wait for that.
     var statusWrite: Task<Void, any Error>?
+    /// The guest's locks are being changed, and who waits for that.
+    var isLocking = false
+    var lockWaiters: [CheckedContinuation<Void, Never>] = []
     /// The guest is being given up: its status is not written any more.
     var isEnding = false
     /// Counts guests, so that what comes late from one does not touch the next.

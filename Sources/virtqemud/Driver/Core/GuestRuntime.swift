@@ -61,6 +61,8 @@ struct GuestRuntime: Sendable {
     var blockJobs: [BlockJob] = []
     /// The backup that runs.
     var backup: BackupJob?
+    /// virtlockd holds the guest's locks.
+    var holdsLocks = false
     var agentTimeout: Int32 = -2
     /// The `<cpu>` of the definition before the host's answer was put in, as XML.
     var originalCPU: String?

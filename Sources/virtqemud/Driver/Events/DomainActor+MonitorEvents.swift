@@ -80,10 +80,9 @@ extension DomainActor {
                 }
                 try await monitor.execute("system_reset", timeout: MonitorTimeout.standard)
                 self.runtime?.fakeReboot = false
-                self.runtime?.pendingRunning = .booted
                 // QEMU reports RESUME only when it was stopped; the state counts as paused until then.
                 self.state = .paused(.shuttingDown)
-                try await monitor.execute("cont", timeout: MonitorTimeout.standard)
+                try await self.resumeProcessors(.booted)
                 await self.saveStatus()
             }
         } catch {
@@ -99,6 +98,7 @@ extension DomainActor {
         state = .paused(reason)
         publish()
         emit(.suspended(Self.detail(of: reason)))
+        releaseLocksSoon()
         scheduleSave()
     }
 
@@ -142,6 +142,7 @@ extension DomainActor {
             state = .paused(.watchdog)
             publish()
             emit(.suspended(.watchdog))
+            releaseLocksSoon()
             scheduleSave()
         }
         emit(.watchdog(action: Int32(action)))
@@ -172,6 +173,7 @@ extension DomainActor {
         state = .crashed(.panicked)
         publish()
         emit(.crashed(.panicked))
+        releaseLocksSoon()
         scheduleSave()
         switch live?.crashAction {
         case .destroy?, nil:

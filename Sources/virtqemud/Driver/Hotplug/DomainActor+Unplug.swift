@@ -77,6 +77,7 @@ extension DomainActor {
             await attempt("blockdev-del", ["node-name": .string("libvirt-\(index)-format")])
             await attempt("blockdev-del", ["node-name": .string("libvirt-\(index)-storage")])
         }
+        await unlock(disk.lockSubject)
         let paths = Set(disk.chain.compactMap(\.localPath))
         let files = runtime?.ownedFiles.filter { paths.contains($0.path) } ?? []
         runtime?.ownedFiles.removeAll { paths.contains($0.path) }

@@ -11,6 +11,7 @@ extension DomainActor {
         live = status.domain
         runtime = status.runtime
         state = status.state
+        runtime?.holdsLocks = driver.configuration.locks != .none && status.state.kind == .running
         generation += 1
         driver.reserveID(status.runtime.id)
         for port in status.runtime.displayPorts { driver.displayPorts.reserve(port) }

@@ -78,11 +78,11 @@ extension DomainActor {
         runtime?.pendingPause = reason
         try await command("stop")
         runtime?.pendingPause = nil
+        await releaseLocks()
     }
 
     func continueGuest(_ reason: DomainState.Running) async throws {
-        runtime?.pendingRunning = reason
-        try await command("cont")
+        try await resumeProcessors(reason)
         runtime?.pendingRunning = nil
     }
 
