@@ -49,6 +49,11 @@ extension Domain {
         return nil
     }
 
+    /// The definition without what only a running guest has.
+    func inactive() throws -> Domain {
+        try Domain.parse(try format([.inactive, .secure]), flags: .inactive)
+    }
+
     /// Without the devices that every such machine has: older libvirt puts them in by itself.
     var withoutImpliedDevices: Domain {
         var domain = self
