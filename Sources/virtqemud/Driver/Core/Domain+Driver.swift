@@ -1,5 +1,6 @@
 import VirtCore
 import VirtModel
+import VirtXML
 
 /// What the driver asks of a domain's model again and again.
 extension Domain {
