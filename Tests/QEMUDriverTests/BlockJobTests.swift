@@ -41,8 +41,8 @@ struct ImageChainTests {
     @Test(
         "An image is found by its number, its path, or as the last one",
         arguments: [
-            (name: String?.none, position: 2), ("vda[2]", 1), ("/images/mid", 1), ("/images/top", 0),
-        ])
+            (nil, 2), ("vda[2]", 1), ("/images/mid", 1), ("/images/top", 0),
+        ] as [(String?, Int)])
     func find(name: String?, position: Int) throws {
         #expect(try Self.chain.find(name, disk: "vda") == position)
     }
@@ -54,7 +54,7 @@ struct ImageChainTests {
             ("vdb[2]", nil, "requested target 'vdb' does not match target 'vda'"),
             ("/images/other", nil, "could not find image '/images/other' in chain for 'vda'"),
             ("/images/top", 1, "could not find image '/images/top' beneath '/images/mid' in chain for 'vda'"),
-        ])
+        ] as [(String, Int?, String)])
     func missing(name: String, above: Int?, text: String) {
         let error = #expect(throws: VirtError.self) { try Self.chain.find(name, below: above, disk: "vda") }
         #expect(error?.code == .invalidArg)
@@ -167,7 +167,7 @@ struct BlockJobStatusTests {
         let jobs = try read(text)
         let job = try #require(jobs.first)
         #expect(job.kind == .commit)
-        #expect((job.topParent, job.top, job.base) == (1, 2, 3))
+        #expect([job.topParent, job.top, job.base] == [1, 2, 3])
         #expect(job.deletesImages)
         #expect(!job.isInvalid)
         #expect(try BlockJob.format(jobs, domain) == text)
