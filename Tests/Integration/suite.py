@@ -3,6 +3,7 @@ import sys
 import time
 import traceback
 
+import blockjobs
 import devices
 import hostile
 import lifecycle
@@ -18,7 +19,7 @@ from swarm import Failure, Swarm, read, DAEMONS
 def main():
     build, guest, only = sys.argv[1:4]
     tests = [(f"{module.__name__}.{name}", function)
-             for module in (lifecycle, devices, limits, network, storage, snapshots, hostile, restart, locks)
+             for module in (lifecycle, devices, blockjobs, limits, network, storage, snapshots, hostile, restart, locks)
              for name, function in vars(module).items() if name.startswith("test_")]
     swarm = Swarm(build, guest)
     swarm.start()
@@ -55,7 +56,7 @@ def clean(swarm):
     for name in swarm.virsh("list", "--name", ok=None).split():
         swarm.virsh("destroy", name, ok=None)
     for name in swarm.virsh("list", "--all", "--name", ok=None).split():
-        swarm.virsh("undefine", name, "--snapshots-metadata", ok=None)
+        swarm.virsh("undefine", name, "--snapshots-metadata", "--checkpoints-metadata", ok=None)
     for name in swarm.virsh("net-list", "--name", ok=None).split():
         swarm.virsh("net-destroy", name, ok=None)
     for name in swarm.virsh("net-list", "--all", "--name", ok=None).split():

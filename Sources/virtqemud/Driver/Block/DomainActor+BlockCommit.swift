@@ -90,7 +90,14 @@ extension DomainActor {
         try await allowAccess([baseImage], remember: false)
         if top > 1 { try await allowAccess([chain.images[top - 1]], remember: false) }
         let arguments = JSONValue.object(words)
-        try await start(job) { try await self.command("block-commit", arguments) }
+        let written = disk.lockSubject(of: baseImage.source)
+        try await lock(written)
+        do {
+            try await start(job) { try await self.command("block-commit", arguments) }
+        } catch {
+            await unlock(written)
+            throw error
+        }
         if top == 0 { changeLiveDisk(target) { $0.mirror = Self.mirror(baseImage) } }
         await saveStatus()
     }

@@ -62,8 +62,10 @@ extension DomainActor {
         assignNodeIndexes(&copy)
         do {
             try await allowAccess(copy.images)
+            try await lock(disk.lockSubject(of: copy.images[0].source))
             try await mirror(disk, copy, request, opensExisting: request.reuses)
         } catch {
+            await unlock(disk.lockSubject(of: copy.images[0].source))
             await revokeAccess(copy.images)
             if makesFile { await removeFile(path) }
             throw error

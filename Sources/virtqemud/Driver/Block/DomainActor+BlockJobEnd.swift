@@ -57,6 +57,7 @@ extension DomainActor {
                 config.backingStore = nil
             }
         }
+        await unlock(disk.lockSubject(of: chain.images[base].source))
         await drop(gone)
         if job.deletesImages { await delete(gone) }
     }
@@ -83,6 +84,7 @@ extension DomainActor {
             $0.imageChain = rest
             $0.mirror = nil
         }
+        await unlock(disk.lockSubject)
         await mergeCommitted(chain, 0, base, disk, isActive: true)
         await drop(gone)
         if job.deletesImages { await delete(gone) }
@@ -98,6 +100,7 @@ extension DomainActor {
                     "name": .string(BitmapActions.activeWrite),
                 ])
         }
+        await unlock(disk.mirrorLockSubject)
         changeLiveDisk(target) { $0.mirror = nil }
     }
 
@@ -124,12 +127,14 @@ extension DomainActor {
             $0.imageChain = new
             $0.mirror = nil
         }
+        await unlock(disk.lockSubject)
         await drop(gone)
     }
 
     /// The copy is given up.
     func dropMirror(_ job: BlockJob) async {
-        guard let target = job.disk, let mirror = liveDisk(target)?.mirror else { return }
+        guard let target = job.disk, let disk = liveDisk(target), let mirror = disk.mirror else { return }
+        await unlock(disk.mirrorLockSubject)
         changeLiveDisk(target) { $0.mirror = nil }
         await drop(mirror.imageChain.images)
     }

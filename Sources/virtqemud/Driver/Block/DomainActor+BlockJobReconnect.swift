@@ -4,9 +4,14 @@ import VirtModel
 
 /// Block jobs that an earlier daemon started: QEMU says how they stand, and what it missed to do is done now.
 extension DomainActor {
-    func refreshBlockJobs() async throws {
-        guard let known = runtime?.blockJobs, !known.isEmpty else { return }
-        let reported = try await command("query-jobs").array ?? []
+    func refreshBlockJobs() async {
+        guard let known = runtime?.blockJobs, !known.isEmpty || runtime?.backup != nil else { return }
+        let reported: [JSONValue]
+        do {
+            reported = try await command("query-jobs").array ?? []
+        } catch {
+            return Self.log.error("cannot see how the block jobs of '\(name)' stand: \(error)")
+        }
         for job in known {
             guard let entry = reported.first(where: { $0["id"]?.string == job.name }) else {
                 Self.log.warning("QEMU does not know the block job '\(job.name)' of '\(name)' any more")

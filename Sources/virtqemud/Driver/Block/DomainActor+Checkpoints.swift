@@ -5,7 +5,6 @@ import VirtDaemon
 import VirtModel
 import VirtOS
 import VirtRPC
-import VirtXML
 
 /// Flags of virDomainCheckpointCreateFlags, _XMLFlags and _DeleteFlags.
 enum CheckpointFlags {
@@ -59,7 +58,7 @@ extension DomainActor {
     func prepareCheckpoint(_ wanted: DomainCheckpoint) throws -> (DomainCheckpoint, [JSONValue]) {
         let (live, _) = try running()
         var checkpoint = wanted
-        checkpoint.domain = try definition(of: live)
+        checkpoint.domain = try definition(of: live).inactive()
         try checkpoint.alignDisks()
         let name = checkpoint.name ?? ""
         guard checkpoints[name] == nil else {
@@ -98,11 +97,6 @@ extension DomainActor {
         checkpoints.set(checkpoint)
         checkpoints.setCurrent(checkpoint.name)
         publish()
-    }
-
-    /// The definition behind a running guest.
-    private func definition(of live: Domain) throws -> Domain {
-        try Domain.parse(try savedDocument(live), flags: .inactive)
     }
 
     // MARK: Redefining

@@ -111,9 +111,8 @@ extension DomainActor {
         try await BlockingPool.shared.run {
             for file in files { try owner.take(file.path, remember: file.remembered) }
         }
-        runtime?.ownedFiles += files.filter { file in
-            file.remembered || runtime?.ownedFiles.contains { $0.path == file.path } == false
-        }
+        let known = Set(runtime?.ownedFiles.map(\.path) ?? [])
+        runtime?.ownedFiles += files.filter { $0.remembered || !known.contains($0.path) }
     }
 
     private static func files(_ images: [ChainImage], remember: Bool) -> [GuestRuntime.OwnedFile] {

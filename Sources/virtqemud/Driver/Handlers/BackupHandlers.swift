@@ -19,9 +19,8 @@ enum BackupHandlers {
 
     private static func installJobs(into table: inout HandlerTable, _ registry: DomainRegistry) {
         table.onAsync(RemoteProgram.DomainGetJobInfo.self) { arguments, _ in
-            guard try registry.snapshot(arguments.dom).isActive,
-                let job = try await registry.actor(arguments.dom).currentJob()
-            else {
+            _ = try registry.snapshot(arguments.dom).running()
+            guard let job = try await registry.actor(arguments.dom).currentJob() else {
                 return .init(
                     type: 0, timeElapsed: 0, timeRemaining: 0, dataTotal: 0, dataProcessed: 0, dataRemaining: 0,
                     memTotal: 0, memProcessed: 0, memRemaining: 0, fileTotal: 0, fileProcessed: 0, fileRemaining: 0)

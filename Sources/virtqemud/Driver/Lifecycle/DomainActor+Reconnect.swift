@@ -71,7 +71,7 @@ extension DomainActor {
         self.runtime?.monitor = monitor
         await findCgroup()
         try await resynchronize()
-        try await refreshBlockJobs()
+        await refreshBlockJobs()
         if state.kind == .shutdown { finishShutdown() }
         await saveStatus()
         if let domain = self.live { await driver.runHook(domain, "reconnect", "begin") }

@@ -25,6 +25,7 @@ extension DomainActor {
         }
         try await withJob(.stop, api, client: client.id) {
             let (live, _) = try self.running()
+            try self.requireNoBlockJobs()
             let wasRunning = self.state.kind == .running
             let isRunning = flags & 2 != 0 || (flags & 4 == 0 && wasRunning)
             let image = SavedImage(
@@ -50,7 +51,12 @@ extension DomainActor {
     }
 
     /// The guest as its user defined it: without what this start made up.
-    func savedDocument(_ live: Domain) throws -> String {
+    private func savedDocument(_ live: Domain) throws -> String {
+        try definition(of: live).format([.migratable, .secure, .inactive])
+    }
+
+    /// The definition behind a running guest: without what its start made up.
+    func definition(of live: Domain) throws -> Domain {
         var domain = live
         if let text = runtime?.originalCPU, let node = try XMLDocument.parse(text, name: "cpu", domain: .qemu).root {
             domain.cpu = try ElementReader.read(node, flags: .inactive)
@@ -62,7 +68,7 @@ extension DomainActor {
             domain.devices.channels[index].source.path = nil
             domain.devices.channels[index].source.mode = nil
         }
-        return try domain.format([.migratable, .secure, .inactive])
+        return domain
     }
 
     /// Writes the guest's state; the guest stands still afterwards.
