@@ -47,7 +47,7 @@ struct PersistentDefinitionTests {
         let text = document("other")
         for _ in 0..<count {
             let other = PersistentDefinition(
-                read: try complete(text), file: text, context: context, recent: recent)
+                read: try complete(text), from: .init(text: text, context: context), recent: recent)
             #expect(other.model != nil)
         }
     }
@@ -73,7 +73,8 @@ struct PersistentDefinitionTests {
         let recent = RecentDefinitions(limit: 2)
         let text = Self.document("guest")
         let domain = try Self.complete(text)
-        let definition = PersistentDefinition(read: domain, file: text, context: Self.context, recent: recent)
+        let source = PersistentDefinition.Source(text: text, context: Self.context)
+        let definition = PersistentDefinition(read: domain, from: source, recent: recent)
         #expect(definition.model == domain)
         try Self.displace(recent, 4)
         #expect(definition.model == domain)
@@ -86,8 +87,8 @@ struct PersistentDefinitionTests {
         // Addresses and controllers are completed: their order is not the one that a file is read in.
         var domain = try Domain.parse(Self.document("guest", "<graphics type='vnc' passwd='secret'/>"))
         try domain.complete(Self.context)
-        let text = try QEMUDriver.file(of: domain)
-        let definition = PersistentDefinition(domain, print: text, recent: recent)
+        let source = PersistentDefinition.Source(text: try QEMUDriver.file(of: domain), context: Self.context)
+        let definition = PersistentDefinition(domain, print: source, recent: recent)
         try Self.displace(recent, 4)
         #expect(definition.model == domain)
         try Self.displace(recent, 4)
@@ -98,7 +99,8 @@ struct PersistentDefinitionTests {
     func unprintable() throws {
         let recent = RecentDefinitions(limit: 2)
         let domain = try Self.complete(Self.document("guest"))
-        let definition = PersistentDefinition(domain, print: Self.document("another"), recent: recent)
+        let other = PersistentDefinition.Source(text: Self.document("another"), context: Self.context)
+        let definition = PersistentDefinition(domain, print: other, recent: recent)
         try Self.displace(recent, 4)
         #expect(definition.model == domain)
     }

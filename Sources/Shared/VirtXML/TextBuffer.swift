@@ -47,10 +47,10 @@ struct TextBuffer {
     /// Two spaces for each level.
     @usableFromInline
     mutating func indent(_ levels: Int) {
-        for _ in 0..<max(0, levels) {
-            append(UInt8(ascii: " "))
-            append(UInt8(ascii: " "))
-        }
+        let offset = count
+        count += 2 * max(0, levels)
+        if count > storage.count { grow() }
+        for index in offset..<count { storage[index] = UInt8(ascii: " ") }
     }
 
     /// ` name='`, at once.

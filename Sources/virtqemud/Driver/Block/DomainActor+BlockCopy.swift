@@ -38,7 +38,7 @@ extension DomainActor {
             let disk = try self.jobDisk(name)
             try self.requireIdle(disk)
             try disk.requireBlockJobs()
-            if self.config != nil, request.flags & BlockCopyFlags.transientJob == 0 {
+            if self.isPersistent, request.flags & BlockCopyFlags.transientJob == 0 {
                 throw VirtError(.operationInvalid, .qemu, "domain is not transient")
             }
             guard !disk.source.isEmpty else {

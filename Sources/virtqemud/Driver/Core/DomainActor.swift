@@ -90,7 +90,9 @@ actor DomainActor {
 
     /// Makes a definition the persistent one; `text` is its print.
     func keep(_ domain: Domain, text: [UInt8]) {
-        definition = PersistentDefinition(domain, print: text, recent: driver.recentDefinitions)
+        let context = (try? driver.emulator(of: domain)).flatMap { driver.completions.known($0) }
+        let source = context.map { PersistentDefinition.Source(text: text, context: $0) }
+        definition = PersistentDefinition(domain, print: source, recent: driver.recentDefinitions)
     }
 
     /// Takes over what was on disk.

@@ -18,47 +18,34 @@ final class PersistentDefinition: Sendable {
         var isMakable: Bool
     }
 
-    /// What a model is made of.
-    enum Source: Sendable {
-        /// A file as it lay on disk: read and completed each time as it was at the daemon's start.
-        case file([UInt8], DomainCompletionContext)
-        /// The print of a complete model.
-        case print([UInt8])
+    /// What a model is made of: a text, completed as a file of that text would be at the daemon's start.
+    struct Source: Sendable {
+        let text: [UInt8]
+        let context: DomainCompletionContext
 
         /// Larger texts take too long to read on an event loop: their models stay.
         private static let largest = 65536
 
-        var isSmall: Bool { size <= Self.largest }
-
-        private var size: Int {
-            switch self {
-            case .file(let text, _), .print(let text): text.count
-            }
-        }
+        var isSmall: Bool { text.count <= Self.largest }
 
         func model() throws -> Domain {
-            switch self {
-            case .file(let text, let context):
-                var domain = try Domain.parse(text, flags: .inactive)
-                try domain.complete(context, isNew: false)
-                return domain
-            case .print(let text): return try Domain.parse(text, flags: .inactive)
-            }
+            var domain = try Domain.parse(text, flags: .inactive)
+            try domain.complete(context, isNew: false)
+            return domain
         }
     }
 
-    /// A new definition, with its print; without one the model stays for good.
-    init(_ domain: Domain, print: [UInt8]?, recent: RecentDefinitions) {
+    /// A new definition, with the text that it is printed as; without a source the model stays for good.
+    init(_ domain: Domain, print source: Source?, recent: RecentDefinitions) {
         summary = DefinitionSummary(domain)
-        source = print.map { .print($0) }
+        self.source = source
         self.recent = recent
         state = Mutex(State(model: SharedDomain(domain), isMakable: false))
         if source != nil { recent.add(self) }
     }
 
-    /// A definition that was on disk.
-    init(read domain: Domain, file: [UInt8], context: DomainCompletionContext, recent: RecentDefinitions) {
-        let source = Source.file(file, context)
+    /// A definition that was on disk, and was read and completed from this source.
+    init(read domain: Domain, from source: Source, recent: RecentDefinitions) {
         summary = DefinitionSummary(domain)
         self.source = source
         self.recent = recent
@@ -86,51 +73,13 @@ final class PersistentDefinition: Sendable {
         state.withLock { $0 = State(model: nil, isMakable: true) }
     }
 
-    /// Whether reading the print gives the very model. A model whose print does not say all stays.
+    /// Whether the print gives the very model. A model whose print does not say all, or in another order, stays.
     private func isPrinted(_ model: Domain) -> Bool {
         guard let source, source.isSmall else { return false }
         return (try? source.model()) == model
     }
 
     private static let log = Logger("qemu.definition")
-}
-
-/// What lists, statistics and information calls say of a definition.
-struct DefinitionSummary: Sendable, Equatable {
-    let name: String
-    let osType: String
-    /// In KiB.
-    let maximumMemory: UInt64
-    let currentMemory: UInt64
-    let maximumVCPUs: UInt32
-    let onlineVCPUs: UInt32
-    let disks: [Disk]
-
-    struct Disk: Sendable, Equatable {
-        let target: String
-        let path: String?
-        /// Where the content is in the file system, for disks that are.
-        let image: Image?
-    }
-
-    /// Where a disk's content is in the file system.
-    struct Image: Sendable, Equatable {
-        let path: String
-        let format: String?
-    }
-
-    init(_ domain: Domain) {
-        name = domain.name
-        osType = domain.os.type ?? "hvm"
-        maximumMemory = domain.maximumMemoryKibibytes
-        currentMemory = domain.currentMemoryKibibytes
-        maximumVCPUs = domain.vcpu.maximum
-        onlineVCPUs = domain.onlineVCPUs
-        disks = domain.devices.disks.map { disk in
-            let image = disk.source.localPath.map { Image(path: $0, format: disk.driver?.type) }
-            return Disk(target: disk.target.dev ?? "", path: disk.source.path, image: image)
-        }
-    }
 }
 
 /// The definitions whose models are in memory: the last ones that were asked for.

@@ -88,6 +88,9 @@ final class CompletionContexts: Sendable {
 
     private let entries = Mutex<[String: Entry]>([:])
 
+    /// The context that was made last for an emulator.
+    func known(_ path: String) -> DomainCompletionContext? { entries.withLock { $0[path]?.context } }
+
     func context(_ path: String, _ facts: QEMUCapabilities, _ paths: DriverPaths) -> DomainCompletionContext {
         if let known = entries.withLock({ $0[path] }), known.origin == facts.origin { return known.context }
         var context = DomainCompletionContext(hostArch: Emulators.hostArch, emulators: [Self.emulator(path, facts)])

@@ -1,4 +1,3 @@
-import Glibc
 import VirtCore
 import VirtDaemon
 import VirtModel
@@ -23,7 +22,9 @@ extension QEMUDriver {
         var contexts = await firstContext(of: names)
         while !names.isEmpty {
             let known = contexts
-            let results = await Self.onAllCores(names) { self.load($0, known) }
+            let results = try await BlockingPool.shared.mapPieces(names, size: 16) { names in
+                names.map { self.load($0, known) }
+            }
             let missing = await add(results)
             names = missing.map(\.name)
             contexts = [:]
@@ -86,7 +87,8 @@ extension QEMUDriver {
             }
             // What was made up now must be the same whenever the text is read again.
             let text = isSettled ? file.bytes : try Self.file(of: domain)
-            let definition = PersistentDefinition(read: domain, file: text, context: context, recent: recentDefinitions)
+            let source = PersistentDefinition.Source(text: text, context: context)
+            let definition = PersistentDefinition(read: domain, from: source, recent: recentDefinitions)
             return .loaded(
                 LoadedDefinition(
                     name: name, uuid: domain.identity, definition: definition, isAutostart: file.isAutostart,
@@ -120,27 +122,6 @@ extension QEMUDriver {
         case .existing(let actor): await actor.adopt(loaded)
         case .new:
             try registry.insert(DomainActor(loaded, driver: self), DomainSnapshot(loaded))
-        }
-    }
-
-    private static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
-
-    /// Works on pieces of a list at the same time; the results are in the list's order.
-    private static func onAllCores<Input: Sendable, Output: Sendable>(
-        _ list: [Input], _ work: @escaping @Sendable (Input) -> Output
-    ) async -> [Output] {
-        let size = max(16, (list.count + cores - 1) / cores)
-        return await withTaskGroup(of: (Int, [Output]).self) { group in
-            for start in stride(from: 0, to: list.count, by: size) {
-                let piece = list[start..<min(start + size, list.count)]
-                group.addTask {
-                    let done = try? await BlockingPool.shared.run { piece.map(work) }
-                    return (start, done ?? [])
-                }
-            }
-            var pieces: [(Int, [Output])] = []
-            for await piece in group { pieces.append(piece) }
-            return pieces.sorted { $0.0 < $1.0 }.flatMap(\.1)
         }
     }
 }

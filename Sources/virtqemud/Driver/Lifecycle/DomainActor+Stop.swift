@@ -115,7 +115,7 @@ extension DomainActor {
         autodestroyClient = nil
         if isPersistent { self.live = nil }
         driver.guestEnded()
-        if config == nil { await dropCheckpointFiles() }
+        if !isPersistent { await dropCheckpointFiles() }
         publish()
         await driver.runHook(live, "release", "end")
         // Whoever hears of the end of a transient domain does not find it any more.

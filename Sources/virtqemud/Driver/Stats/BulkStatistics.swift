@@ -89,16 +89,22 @@ enum BulkStatistics {
     /// an empty one where there is no image.
     private static func inactiveSizes(_ domains: [DomainSnapshot]) async -> [[FileSizes?]] {
         guard domains.contains(where: { !$0.isActive }) else { return [] }
-        let sizes = try? await BlockingPool.shared.run {
-            domains.map { domain -> [FileSizes?] in
-                guard !domain.isActive, let disks = try? domain.summary().disks else { return [] }
-                let sizes = disks.map { disk in
-                    disk.image.flatMap { FileSizes.read($0.path, format: $0.format) }
-                }
-                return sizes.contains { $0 != nil } ? sizes : []
-            }
+        let sizes = try? await BlockingPool.shared.mapPieces(domains, size: 128) { domains in
+            var look = FileLook()
+            return domains.map { domain in imageSizes(domain, &look) }
         }
         return sizes ?? []
+    }
+
+    private static func imageSizes(_ domain: DomainSnapshot, _ look: inout FileLook) -> [FileSizes?] {
+        guard !domain.isActive, let summary = try? domain.summary() else { return [] }
+        var isAny = false
+        let sizes = summary.disks.map { disk -> FileSizes? in
+            guard let image = disk.image, let status = look.status(image.path) else { return nil }
+            isAny = true
+            return FileSizes.make(image.path, format: image.format, status)
+        }
+        return isAny ? sizes : []
     }
 
     private static func inactive(

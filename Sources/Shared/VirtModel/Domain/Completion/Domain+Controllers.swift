@@ -52,14 +52,15 @@ extension Domain {
     package mutating func insertController(_ new: Controller) {
         var place: Int?
         for position in devices.controllers.indices.reversed() where devices.controllers[position].type == new.type {
-            let current = devices.controllers[position]
             guard let index = new.index else {
                 place = position + 1
                 break
             }
-            let isAfter = (current.index.map { Int64($0) } ?? -1) > Int64(index)
+            let other = devices.controllers[position].index
+            let isAfter = (other.map { Int64($0) } ?? -1) > Int64(index)
             let isCompanion =
-                new.info.masterStartPort == nil && current.info.masterStartPort != nil && current.index == new.index
+                new.info.masterStartPort == nil && devices.controllers[position].info.masterStartPort != nil
+                && other == index
             if isAfter || isCompanion {
                 place = position
             } else if place == nil {
@@ -98,10 +99,15 @@ extension Domain {
     /// Two controllers of a kind can't have the same number; USB controllers, with their companions, are looked at
     /// when they get their ports.
     func rejectDuplicateControllers() throws {
-        var seen: Set<[String]> = []
-        for controller in devices.controllers where controller.type != .usb {
-            let index = controller.index ?? 0
-            if !seen.insert([controller.type.rawValue, String(index)]).inserted { throw duplicate(controller) }
+        struct Place: Hashable {
+            let type: Controller.Kind
+            let index: UInt32
+        }
+        var seen: Set<Place> = []
+        for position in devices.controllers.indices where devices.controllers[position].type != .usb {
+            let place = Place(
+                type: devices.controllers[position].type, index: devices.controllers[position].index ?? 0)
+            if !seen.insert(place).inserted { throw duplicate(devices.controllers[position]) }
         }
     }
 

@@ -19,10 +19,10 @@ package struct Interface: Equatable, Sendable, XMLMappable {
     package var macCheck: Bool?
     package var source = InterfaceSource()
     /// What a running guest's network gave it; only in status documents.
-    package var actual: ActualInterface?
+    @Boxed package var actual: ActualInterface? = nil
     package var vlan: VLAN?
-    package var virtualPort: VirtualPort?
-    package var bandwidth: Bandwidth?
+    @Boxed package var virtualPort: VirtualPort? = nil
+    @Boxed package var bandwidth: Bandwidth? = nil
     package var addresses: [InterfaceIP] = []
     package var routes: [InterfaceRoute] = []
     package var script: String?
