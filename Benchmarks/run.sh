@@ -116,6 +116,13 @@ memory() {
         "/proc/$pid/status"
 }
 
+# Memory of virtlockd while 200 locks are held.
+measure_locks() {
+    [ -x "$build/virtlockd" ] || return 0
+    at ours python3 -B "$here/hold-locks.py" 200 </dev/null >"$work/locks" || return 0
+    result[locks]=$(memory ours virtlockd)
+}
+
 # KEY of a load of CLIENTS with a CALL, in turns; medians go to result[NAME.side].
 compare() {
     local name=$1 key=$2 clients=$3 side round line
@@ -291,6 +298,7 @@ table() {
     local entry
     for entry in "virtqemud idle:idle.virtqemud:20 (8)" "virtqemud with $domains definitions:full.ours:34 (22)" \
         "virtproxyd:idle.virtproxyd:10 (2.5)" "virtlogd:idle.virtlogd:10 (2.5)" "virtlockd:idle.virtlockd:10 (2.5)" \
+        "virtlockd with 200 locks:locks:12" \
         "C libvirtd idle:idle.c:" "C libvirtd with $domains definitions:full.c:"; do
         IFS=: read -r text key goal <<<"$entry"
         [ -z "${result[$key]:-}" ] || printf '  %-44s %14s  %s\n' "$text" "${result[$key]}" "${goal:+<= $goal}"
@@ -313,6 +321,7 @@ main() {
     fi
     local name
     for name in virtqemud virtproxyd virtlogd virtlockd; do result[idle.$name]=$(memory ours $name); done
+    measure_locks
     measure_echo
     compare trivial calls_per_s 64 libversion
     compare single p50 1 libversion

@@ -67,4 +67,35 @@ import VirtWire
         #expect(found.clients.map(\.client) == [client])
         #expect(found.clients.first?.socket === socket)
     }
+
+    @Test func `the next program knows under which names the locks are stored`() throws {
+        let scratch = try Scratch()
+        let (facts, file) = try resource(scratch, owners: [1])
+        var before = StoredLocks(SystemdNotify())
+        _ = before.takeUp([
+            .init(name: "lock-space-7-0", descriptor: try memory(StoredSpace(directory: "/space"))),
+            .init(name: "lock-facts-3-2", descriptor: try memory(facts)), .init(name: "lock-file-3", descriptor: file),
+        ])
+        before.clients[5] = .init(number: 4, revision: 1)
+        let document = try #require(before.document(sockets: [5: 20]).object)
+        var after = StoredLocks(SystemdNotify())
+        let sockets = try after.takeUp(document)
+        #expect(sockets[20]?.number == 4 && sockets[20]?.revision == 1)
+        #expect(after.lastNumber == 7)
+        #expect(after.spaces["/space"]?.number == 7)
+        #expect(after.resources[.init(space: "", name: "disk")]?.revision == 2)
+        #expect(throws: VirtError.self) { try after.takeUp(["last": 1]) }
+    }
+
+    @Test func `a program that knows of the store is told by its file`() throws {
+        let scratch = try Scratch()
+        let file = try scratch.open("program")
+        #expect(!StoreMarker.isIn(file.rawValue))
+        try FileSystem.write(file.rawValue, Array("ELF and more".utf8), name: "program")
+        #expect(!StoreMarker.isIn(file.rawValue))
+        try FileSystem.write(file.rawValue, Array("x\(StoreMarker.text)y".utf8), name: "program")
+        #expect(StoreMarker.isIn(file.rawValue))
+        #expect(!StoreMarker.isIn(programOf: ["/bin/true"]))
+        #expect(!StoreMarker.isIn(programOf: ["/nonexistent"]))
+    }
 }

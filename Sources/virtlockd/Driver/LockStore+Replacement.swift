@@ -6,17 +6,31 @@ import VirtRPC
 /// The locks go to another program in the same process.
 extension LockStore {
     /// Leaves the locks as they are to the next program: a lock of an open file goes with its descriptor, and C's program
-    /// gives it up by closing that, as it does with its own. No copy may be left in systemd's store then.
+    /// gives it up by closing that, as it does with its own. For that no copy may be left in systemd's store.
     func remains() async -> DriverRemains {
         isLeaving = true
         settling?.cancel()
         settling = nil
-        stored.forgetAll()
-        let notify = stored.notify
-        _ = try? await BlockingPool.shared.run { notify.barrier() }
+        var members = JSONObject()
+        if stored.notify.isActive { await prepareStore(&members) }
         let document = LockDocument(spaces: allSpaces.map(LockDocument.Space.init))
         let descriptors = document.spaces.flatMap { $0.resources.map(\.descriptor) }
-        return DriverRemains(document: document.document, descriptors: descriptors)
+        return DriverRemains(
+            document: JSONObject(members: document.document.members + members.members), descriptors: descriptors)
+    }
+
+    /// Tells the next program how the locks are stored, or empties the store for one that does not know of it.
+    private func prepareStore(_ members: inout JSONObject) async {
+        let notify = stored.notify
+        let isKnown =
+            (try? await BlockingPool.shared.run { StoreMarker.isIn(programOf: CommandLine.arguments) }) ?? false
+        guard !isKnown else {
+            let sockets = clients.compactMapValues { $0.handle.socket?.rawValue }
+            members[StoredLocks.member] = stored.document(sockets: sockets)
+            return
+        }
+        stored.forgetAll()
+        _ = try? await BlockingPool.shared.run { notify.barrier() }
     }
 
     /// The next program could not be started.
@@ -43,6 +57,13 @@ extension LockStore {
         } catch {
             return log.error("the locks of the program before are lost: \(error.message)")
         }
+        if let object = remains[StoredLocks.member]?.object {
+            do throws(VirtError) {
+                storedEntries = try stored.takeUp(object)
+            } catch {
+                log.error("what the program before stored is not known: \(error.message)")
+            }
+        }
         for space in document.spaces {
             if !space.directory.isEmpty {
                 takeUp(space: space.directory)
@@ -58,7 +79,7 @@ extension LockStore {
             let file = try InheritedDescriptor.claim(left.descriptor, .file)
             let resource = LockResource(left, file)
             takeUp(resource, in: path)
-            stored.keep(resource, in: path)
+            if !stored.holds(resource, in: path) { stored.keep(resource, in: path) }
         } catch {
             log.error("lock '\(left.path)' is lost: \(error.message)")
         }

@@ -126,10 +126,8 @@ actor LockStore {
     func leave() -> Set<UInt64> {
         isLeaving = true
         guard !stored.notify.isActive else { return Set(clients.keys.filter(stored.holdsClient)) }
-        let resources = allSpaces.flatMap(\.resources.values)
-        if !resources.isEmpty {
-            log.warning(
-                "\(resources.count) locks end with this daemon: \(resources.map(\.path).joined(separator: ", "))")
+        for path in allSpaces.flatMap({ $0.resources.values.map(\.path) }).sorted() {
+            log.warning("lock '\(path)' ends with this daemon")
         }
         return []
     }
