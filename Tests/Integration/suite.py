@@ -10,13 +10,14 @@ import limits
 import network
 import restart
 import storage
+import upgrade
 from swarm import Failure, Swarm, read, DAEMONS
 
 
 def main():
     build, guest, only = sys.argv[1:4]
     tests = [(f"{module.__name__}.{name}", function)
-             for module in (lifecycle, devices, limits, network, storage, hostile, restart)
+             for module in (lifecycle, devices, limits, network, storage, hostile, restart, upgrade)
              for name, function in vars(module).items() if name.startswith("test_")]
     swarm = Swarm(build, guest)
     swarm.start()

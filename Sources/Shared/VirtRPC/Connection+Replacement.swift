@@ -8,8 +8,11 @@ extension Connection {
     /// Takes calls again.
     func resume() { socket.continueReading() }
 
-    /// Every call is answered, and no message is half read or half written.
-    var isAtRest: Bool { !socket.isOpen || isFree && socket.isAtRest }
+    /// Calls are not answered yet, or replies not read.
+    var isBusy: Bool { socket.isOpen && (!isFree || socket.unwritten > 0) }
+
+    /// A message has come in part.
+    var isInMessage: Bool { socket.isInMessage }
 
     private var isFree: Bool { inFlight == 0 && backlog.isEmpty && streams.isEmpty }
 

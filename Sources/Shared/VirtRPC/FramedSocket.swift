@@ -94,8 +94,8 @@ package final class FramedSocket {
         updateInterest()
     }
 
-    /// Nothing is half read or half written.
-    var isAtRest: Bool { decoder.buffered == 0 && output.isEmpty }
+    /// A message was read in part.
+    var isInMessage: Bool { isOpen && decoder.buffered > 0 }
 
     /// What was read of a message that is not complete; nil when there is more to it than bytes.
     var partialMessage: [UInt8]? { decoder.holdsDescriptors ? nil : decoder.partial }
