@@ -87,7 +87,7 @@ class LogClient:
         """Inode and offset of the end of the log."""
         return struct.unpack(">QQ", self.call(POSITION, self.position_arguments(path))[0])
 
-    def read(self, path, position, most=(1 << 22) - 1):
+    def read(self, path, position, most=1 << 22):
         data, _ = self.call(READ, string(path) + struct.pack(">QQQI", *position, most, 0))
         size, = struct.unpack(">I", data[:4])
         return data[4:4 + size]

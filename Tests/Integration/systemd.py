@@ -14,10 +14,13 @@ import tty
 import libvirt
 
 import network
+import upgrade
 from lifecycle import RESUMED, SUSPENDED, expect
+from logclient import LogClient
 from swarm import DAEMONS, PATIENCE, Client, Failure, Swarm, read, wait_for
 
 REPEAT = int(os.environ.get("VIRTSWARM_REPEAT", "3"))
+KILLS = int(os.environ.get("VIRTSWARM_KILLS", "10"))
 BURST = 3000
 NIC = "<interface type='network'><source network='default'/><model type='virtio'/></interface>"
 POOL = "<pool type='dir'><name>stock</name><target><path>/var/lib/libvirt/images</path></target></pool>"
@@ -179,6 +182,40 @@ def strike(bench, daemon, action):
     bench.check_log()
 
 
+def strike_writers():
+    """virtlogd is killed and replaced at moments of no choice while ten writers write as fast as they can."""
+    with open("/etc/libvirt/virtlogd.conf", "w") as file:
+        file.write("max_size = 65536\nmax_backups = 32\n")
+    restart("virtlogd")
+    main_pid("virtlogd")
+    client, done = LogClient(), threading.Event()
+    paths = [f"/var/log/libvirt/writer-{index}.log" for index in range(10)]
+    writers = [upgrade.Writer(client.open(path, f"writer-{index}"), path, done) for index, path in enumerate(paths)]
+    try:
+        for index in range(KILLS):
+            time.sleep(random.uniform(0, 0.2))
+            if index % 3 == 2:
+                systemctl("reload", "virtlogd.service")
+            else:
+                kill("virtlogd")
+            for writer in writers:
+                expect(not writer.error, str(writer.error))
+    finally:
+        done.set()
+        for writer in writers:
+            writer.join(PATIENCE)
+        os.unlink("/etc/libvirt/virtlogd.conf")
+    for writer in writers:
+        expect(not writer.error and not writer.is_alive(), str(writer.error))
+    expect(stored("virtlogd") > 0, "the guest's log is not in the descriptor store")
+    wait_for("the writers' pipes to leave the store", lambda: stored("virtlogd") <= 4)
+
+
+def stored(daemon):
+    """Descriptors that systemd keeps for a daemon."""
+    return int(systemctl("show", "-p", "NFileDescriptorStore", "--value", f"{daemon}.service"))
+
+
 def attempt(name, body):
     begin = time.monotonic()
     try:
@@ -202,6 +239,7 @@ def main():
             for action in (restart, kill):
                 name = f"{daemon} {action.__name__} x {REPEAT}"
                 results.append(attempt(name, lambda: strike(bench, daemon, action)))
+        results.append(attempt(f"virtlogd under ten writers, kill and reload x {KILLS}", strike_writers))
     print(f"{sum(results)} passed, {results.count(False)} failed", flush=True)
     sys.exit(0 if all(results) else 1)
 

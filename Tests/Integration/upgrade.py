@@ -38,10 +38,12 @@ class Daemon:
         wait_for("virtlogd", self.answers)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self.process.terminate()
-        self.process.wait(timeout=PATIENCE)
+        status = self.process.wait(timeout=PATIENCE)
         os.unlink(CONFIGURATION)
+        if kind:
+            print(f"--- virtlogd, which ended with {status}:\n{read(self.log)[-2000:]}", flush=True)
 
     def answers(self):
         expect(self.process.poll() is None, f"virtlogd ended: {read(self.log)[-2000:]}")
@@ -63,16 +65,21 @@ class Daemon:
         os.symlink(program, self.name)
 
     def image(self):
-        """Tells a program's run from another's in the same process: where it lies in memory."""
-        with open(f"/proc/{self.pid}/maps") as maps:
-            return os.readlink(f"/proc/{self.pid}/exe"), maps.readline().split("-")[0]
+        """Tells a program's run from another's in the same process: where it lies in memory. None between the two."""
+        try:
+            with open(f"/proc/{self.pid}/maps") as maps:
+                first = maps.readline()
+            return (os.readlink(f"/proc/{self.pid}/exe"), first.split("-")[0]) if first else None
+        except (FileNotFoundError, ProcessLookupError):
+            expect(self.process.poll() is None, f"virtlogd ended with {self.process.returncode}")
+            return None
 
     def upgrade(self, program):
         self.point_to(program)
         before = self.image()
         os.kill(self.pid, signal.SIGUSR1)
-        wait_for("another program", lambda: self.image() != before)
-        expect(self.image()[0] == os.path.realpath(program), f"{self.image()[0]} runs instead of {program}")
+        image = wait_for("another program", lambda: (image := self.image()) != before and image)
+        expect(image[0] == os.path.realpath(program), f"{image[0]} runs instead of {program}")
         wait_for("the program", self.answers)
 
 

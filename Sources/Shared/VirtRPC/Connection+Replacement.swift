@@ -16,8 +16,9 @@ extension Connection {
 
     private var isFree: Bool { inFlight == 0 && backlog.isEmpty && streams.isEmpty }
 
-    /// What another program needs to go on with this client; nil when something would be lost: the client has to end.
+    /// Reads nothing more, and returns what another program needs to go on with this client; nil when something would be lost: the client has to end.
     func saved() -> SavedClient? {
+        socket.stopReading()
         guard socket.isOpen, isFree, socket.unwritten == 0, let input = socket.partialMessage else { return nil }
         return SavedClient(
             id: client.id, descriptor: socket.rawDescriptor, isReadOnly: client.isReadOnly,
