@@ -55,6 +55,7 @@ package final class FramedSocket {
     /// Starts reading. `self` is kept alive by the loop until it is closed.
     package func start() throws(VirtError) {
         watch = try loop.watch(descriptor.rawValue, [.read], name: "connection") { readiness in self.ready(readiness) }
+        if decoder.buffered > 0 { continueLater() }
     }
 
     package var rawDescriptor: Int32 { descriptor.rawValue }
@@ -104,6 +105,7 @@ package final class FramedSocket {
         reads = .all
         guard isOpen else { return }
         updateInterest()
+        if decoder.buffered > 0 { continueLater() }
     }
 
     /// A message was read in part.
@@ -225,7 +227,7 @@ package final class FramedSocket {
     private func deliver() {
         var delivered = 0
         do {
-            while isOpen, !isPaused, let frame = try decoder.next() {
+            while isOpen, !isPaused, reads != .nothing, let frame = try decoder.next() {
                 onFrame?(frame)
                 delivered += 1
                 if delivered == FramedSocket.framesPerTurn {
