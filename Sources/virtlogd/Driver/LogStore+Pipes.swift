@@ -5,8 +5,8 @@ import VirtOS
 import VirtWire
 
 extension LogStore {
-    /// Bytes of one guest that are moved before another's turn.
-    private static let bytesPerTurn = 262_144
+    /// Bytes of one guest that are moved before another's turn: what an ordinary pipe holds.
+    private static let bytesPerTurn = 65_536
     /// How long to wait before a full or broken disk is tried again.
     private static let retryDelay = Duration.seconds(1)
     /// How long a line may take to become whole before it is looked at again.
@@ -63,6 +63,8 @@ extension LogStore {
     /// Takes what waits in a pipe to its file.
     private func move(_ open: OpenLog, _ limit: Int) throws(VirtError) -> LineLog.Outcome {
         let pipe = open.pipe.rawValue
+        // What a guest writes meanwhile is another turn's: who writes fast has no more of a turn than the others.
+        let limit = min(limit, try ScratchPipe.waiting(in: pipe))
         guard let lines = open.lines else {
             return LineLog.Outcome(moved: try open.file.take(from: pipe, limit: limit, scratch: scratch))
         }
@@ -82,11 +84,10 @@ extension LogStore {
         return Int32(entry.revents) & Int32(POLLIN) == 0 && Int32(entry.revents) & Int32(POLLHUP | POLLERR) != 0
     }
 
+    /// Writes what waits: no more than a pipe holds, however fast the guest goes on.
     func drain(_ open: OpenLog) throws(VirtError) {
-        // A guest that writes without end must not hold up the answer: what waits now is at most a pipe's worth.
         try open.file.open()
-        let waiting = try ScratchPipe.waiting(in: open.pipe.rawValue)
-        _ = try move(open, waiting)
+        _ = try move(open, .max)
     }
 
     /// The disk refuses: the pipe keeps what it holds, and the guest waits once it is full. Tried again until it works.
