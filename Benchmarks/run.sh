@@ -262,6 +262,26 @@ measure_flood() {
     at ours "$load" destroy $direct guest-0000 >/dev/null || true
 }
 
+# What virtlogd takes from one writer, from a hundred, and with 200 logs open.
+measure_logs() {
+    say "  logs"
+    local side round key
+    for round in $(seq "$rounds"); do
+        for side in $(sides); do
+            at "$side" python3 "$here/logs.py" "$(pid_in "$side" virtlogd)" /run/libvirt/virtlogd-sock \
+                /var/log/libvirt "$seconds" >"$work/log.logs.$side" || continue
+            for key in mb_per_s cpu_ms_per_mb spread rss_mb; do
+                value $key <"$work/log.logs.$side" | grep . >>"$work/logs.$key.$side" || true
+            done
+        done
+    done
+    for side in $(sides); do
+        for key in mb_per_s cpu_ms_per_mb spread rss_mb; do
+            [ ! -e "$work/logs.$key.$side" ] || result[logs.$key.$side]=$(median <"$work/logs.$key.$side")
+        done
+    done
+}
+
 # row TEXT NAME [GOAL LIMIT]: OURS / C against "at least" (>=) or "at most" (<=) the limit.
 row() {
     local text=$1 ours=${result[$2.ours]:-} c=${result[$2.c]:-} goal=${3:-} limit=${4:-} ratio=- verdict=
@@ -294,6 +314,10 @@ table() {
     row "  CPU of the whole daemon for define and XML" rewrite
     row "domain start, ms" start "<=" 0.4
     row "domain destroy, ms" destroy "<=" 0.2
+    row "virtlogd, one writer, MB/s" logs.mb_per_s ">=" 4
+    row "virtlogd, processor time, ms/MB" logs.cpu_ms_per_mb "<=" 0.4
+    printf '\nvirtlogd, 100 writers: most / least taken %s (goal <= 1.2; C %s); resident MB with 200 logs %s (goal <= 12)\n' \
+        "${result[logs.spread.ours]:--}" "${result[logs.spread.c]:--}" "${result[logs.rss_mb.ours]:--}"
     printf '\nresident MB (anonymous)\n'
     local entry
     for entry in "virtqemud idle:idle.virtqemud:20 (8)" "virtqemud with $domains definitions:full.ours:34 (22)" \
@@ -322,6 +346,7 @@ main() {
     local name
     for name in virtqemud virtproxyd virtlogd virtlockd; do result[idle.$name]=$(memory ours $name); done
     measure_locks
+    measure_logs
     measure_echo
     compare trivial calls_per_s 64 libversion
     compare single p50 1 libversion

@@ -21,6 +21,8 @@ line() { sed -n "s,^// $1: ,,p" "$target"; }
 directory() {
     case $1 in
     QEMUMonitor) echo "$root/Sources/virtqemud/QMP" ;;
+    LogDriver) echo "$root/Sources/virtlogd/Driver" ;;
+    LockDriver) echo "$root/Sources/virtlockd/Driver" ;;
     QEMUCommand) echo "$root/Sources/virtqemud/Command" ;;
     *) echo "$root/Sources/Shared/$1" ;;
     esac

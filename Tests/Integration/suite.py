@@ -13,13 +13,15 @@ import network
 import restart
 import snapshots
 import storage
+import upgrade
 from swarm import Failure, Swarm, read, DAEMONS
 
 
 def main():
     build, guest, only = sys.argv[1:4]
     tests = [(f"{module.__name__}.{name}", function)
-             for module in (lifecycle, devices, blockjobs, limits, network, storage, snapshots, hostile, restart, locks)
+             for module in (lifecycle, devices, blockjobs, limits, network, storage, snapshots, hostile, restart, locks,
+                            upgrade)
              for name, function in vars(module).items() if name.startswith("test_")]
     swarm = Swarm(build, guest)
     swarm.start()

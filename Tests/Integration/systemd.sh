@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # systemd.sh BUILD GUEST: every daemon is restarted and killed under a running guest, beneath a real systemd that is
-# PID 1 of private namespaces. VIRTSWARM_REPEAT: how often each (3). Ends with "N passed, N failed". The host's files
-# are read-only in there, and everything that runs in there ends with its PID 1.
+# PID 1 of private namespaces. VIRTSWARM_REPEAT: how often each (3); VIRTSWARM_KILLS: virtlogd under ten writers (10);
+# VIRTSWARM_FILTER: a part of the names of what is done. Ends with "N passed, N failed". The host's files are read-only in
+# there, and everything that runs in there ends with its PID 1.
 set -euo pipefail
 manager=/lib/systemd/systemd
 here=$(cd "$(dirname "$0")" && pwd)

@@ -36,8 +36,14 @@ package final class FramedSocket {
     /// So much is queued that the owner was told to wait for `onDrained`.
     private var isOverfull = false
     private var closesWhenDrained = false
-    /// Set while the daemon is being replaced; see `stopBetweenMessages`.
-    private var stopsBetweenMessages = false
+    /// Less than `.all` while the daemon is being replaced.
+    private var reads = Reading.all
+
+    private enum Reading {
+        case all
+        case toMessageEnd
+        case nothing
+    }
     package private(set) var isOpen = true
 
     package init(_ descriptor: DescriptorBox, loop: EventLoop, limit: Int = FrameDecoder.largestMessage) {
@@ -49,6 +55,7 @@ package final class FramedSocket {
     /// Starts reading. `self` is kept alive by the loop until it is closed.
     package func start() throws(VirtError) {
         watch = try loop.watch(descriptor.rawValue, [.read], name: "connection") { readiness in self.ready(readiness) }
+        if decoder.buffered > 0 { continueLater() }
     }
 
     package var rawDescriptor: Int32 { descriptor.rawValue }
@@ -83,19 +90,26 @@ package final class FramedSocket {
     /// Reads no further than to the end of a message that has begun: what follows stays in the kernel, for the program
     /// that is to take over the socket.
     func stopBetweenMessages() {
-        stopsBetweenMessages = true
+        reads = .toMessageEnd
         updateInterest()
     }
 
-    /// Takes `stopBetweenMessages` back.
+    /// Reads nothing more, not even the rest of a message.
+    func stopReading() {
+        reads = .nothing
+        updateInterest()
+    }
+
+    /// Takes `stopBetweenMessages` and `stopReading` back.
     func continueReading() {
-        stopsBetweenMessages = false
+        reads = .all
         guard isOpen else { return }
         updateInterest()
+        if decoder.buffered > 0 { continueLater() }
     }
 
-    /// Nothing is half read or half written.
-    var isAtRest: Bool { decoder.buffered == 0 && output.isEmpty }
+    /// A message was read in part.
+    var isInMessage: Bool { isOpen && decoder.buffered > 0 }
 
     /// What was read of a message that is not complete; nil when there is more to it than bytes.
     var partialMessage: [UInt8]? { decoder.holdsDescriptors ? nil : decoder.partial }
@@ -177,7 +191,7 @@ package final class FramedSocket {
         if readiness.contains(.write) { flush() }
         guard isOpen, !isPaused, readiness.wantsReading else { return }
         takeTurn { if receive() { deliver() } }
-        if stopsBetweenMessages { updateInterest() }
+        if reads != .all { updateInterest() }
     }
 
     private func takeTurn(_ body: () -> Void) {
@@ -190,7 +204,12 @@ package final class FramedSocket {
     /// One read. Level-triggered readiness brings us back for the rest, other sockets get their turn before that.
     private func receive() -> Bool {
         var descriptors: [DescriptorBox] = []
-        let most = stopsBetweenMessages ? decoder.missing : .max
+        let most =
+            switch reads {
+            case .all: Int.max
+            case .toMessageEnd: decoder.missing
+            case .nothing: 0
+            }
         guard most > 0 else { return false }
         let result = unsafe decoder.withFreeSpace(most) {
             unsafe UnixSocket.receive(descriptor.rawValue, into: $0, descriptors: &descriptors)
@@ -214,7 +233,7 @@ package final class FramedSocket {
     private func deliver() {
         var delivered = 0
         do {
-            while isOpen, !isPaused, let frame = try decoder.next() {
+            while isOpen, !isPaused, reads != .nothing, let frame = try decoder.next() {
                 onFrame?(frame)
                 delivered += 1
                 if delivered == FramedSocket.framesPerTurn {
@@ -272,7 +291,7 @@ package final class FramedSocket {
 
     private func updateInterest() {
         var interest: Interest = []
-        if !isPaused, !stopsBetweenMessages || decoder.buffered > 0 { interest.insert(.read) }
+        if !isPaused, reads == .all || reads == .toMessageEnd && decoder.buffered > 0 { interest.insert(.read) }
         if wantsWrite { interest.insert(.write) }
         watch?.update(interest)
     }
