@@ -4,11 +4,16 @@ import time
 import traceback
 
 import devices
+import failures
+import hooks
 import hostile
+import images
+import kinds
 import lifecycle
 import limits
 import locks
 import network
+import polkit
 import restart
 import storage
 from swarm import Failure, Swarm, read, DAEMONS
@@ -17,7 +22,8 @@ from swarm import Failure, Swarm, read, DAEMONS
 def main():
     build, guest, only = sys.argv[1:4]
     tests = [(f"{module.__name__}.{name}", function)
-             for module in (lifecycle, devices, limits, network, storage, hostile, restart, locks)
+             for module in (lifecycle, failures, devices, kinds, images, limits, network, polkit, hooks, storage,
+                            hostile, restart, locks)
              for name, function in vars(module).items() if name.startswith("test_")]
     swarm = Swarm(build, guest)
     swarm.start()
