@@ -5,11 +5,16 @@ import traceback
 
 import blockjobs
 import devices
+import failures
+import hooks
 import hostile
+import images
+import kinds
 import lifecycle
 import limits
 import locks
 import network
+import polkit
 import restart
 import snapshots
 import storage
@@ -20,8 +25,8 @@ from swarm import Failure, Swarm, read, DAEMONS
 def main():
     build, guest, only = sys.argv[1:4]
     tests = [(f"{module.__name__}.{name}", function)
-             for module in (lifecycle, devices, blockjobs, limits, network, storage, snapshots, hostile, restart, locks,
-                            upgrade)
+             for module in (lifecycle, failures, devices, kinds, images, blockjobs, limits, network, polkit, hooks,
+                            storage, snapshots, hostile, restart, locks, upgrade)
              for name, function in vars(module).items() if name.startswith("test_")]
     swarm = Swarm(build, guest)
     swarm.start()

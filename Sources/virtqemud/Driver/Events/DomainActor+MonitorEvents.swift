@@ -18,7 +18,8 @@ extension DomainActor {
         case "RESUME": guestResumed()
         case "RESET": emit(.reboot)
         case "POWERDOWN": break
-        case "RTC_CHANGE": emit(.rtcChange(offset: event.data["offset"]?.int ?? 0))
+        case "RTC_CHANGE": clockChanged(event.data)
+        case "MEMORY_DEVICE_SIZE_CHANGE": memoryChanged(event.data)
         case "WATCHDOG": watchdogFired(event.data)
         case "BLOCK_IO_ERROR": blockError(event.data)
         case "SUSPEND": guestSuspended(toDisk: false)
@@ -40,6 +41,13 @@ extension DomainActor {
                 kind: .monitor(
                     name: event.name, seconds: event.seconds,
                     microseconds: UInt32(clamping: event.microseconds), details: details)))
+    }
+
+    private func clockChanged(_ data: JSONValue) {
+        guard let seconds = data["offset"]?.int, let offset = live?.clock.change(by: seconds) else { return }
+        publish()
+        scheduleSave()
+        emit(.rtcChange(offset: offset))
     }
 
     // MARK: States

@@ -111,7 +111,7 @@ enum CapabilityHandlers {
         var environment = CommandEnvironment(
             libraryDirectory: paths.domainLibrary(domain.name, id: -1),
             channelDirectory: paths.domainChannels(domain.name, id: -1),
-            memoryDirectory: paths.ram + "/" + DriverPaths.shortName(domain.name, id: -1).dropFirst("domain-".count))
+            memoryDirectory: paths.domainMemory(domain.name, id: -1))
         environment.searchPath = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? environment.searchPath
         let mounts = try await BlockingPool.shared.run { HugepageMount.all() }
         let short = DriverPaths.shortName(domain.name, id: -1).dropFirst("domain-".count)

@@ -148,6 +148,7 @@ extension DomainActor {
             }
             try? FileSystem.removeTree(runtime.libraryPath)
             try? FileSystem.removeTree(runtime.channelPath)
+            try? FileSystem.removeTree(driver.paths.domainMemory(name, id: runtime.id))
             _ = try? FileSystem.remove(driver.paths.status(name))
             _ = try? FileSystem.remove(driver.paths.pidFile(name))
         }
