@@ -25,7 +25,8 @@ enum CapabilityHandlers {
             try arguments.flags.checkFlags(4, "qemuNodeGetSEVInfo")
             return try await encryption(arguments.nparams, driver)
         }
-        table.on(RemoteProgram.ConnectGetSysinfo.self) { _, _ in
+        table.on(RemoteProgram.ConnectGetSysinfo.self) { arguments, _ in
+            try arguments.flags.checkFlags(0, "qemuConnectGetSysinfo")
             throw VirtError(.configUnsupported, .qemu, "Host SMBIOS information is not available")
         }
         table.onAsync(RemoteProgram.ConnectDomainXmlToNative.self) { arguments, _ in
@@ -83,6 +84,11 @@ enum CapabilityHandlers {
             emulator: arguments.emulatorbin, arch: arguments.arch, machine: arguments.machine,
             virtType: arguments.virttype)
         let hypervisor = try await target.resolve(driver)
+        guard Architecture.isRun(hypervisor.architecture, byEmulatorOf: hypervisor.facts.architecture) else {
+            throw VirtError(
+                .invalidArg, .qemu,
+                "Emulator '\(hypervisor.path)' does not support arch '\(hypervisor.architecture)'")
+        }
         let machine = try hypervisor.requiredMachine
         let (host, map) = try await BlockingPool.shared.run {
             var host = DomainCapabilityFacts.HostSupport()

@@ -59,6 +59,19 @@ package actor QEMUCapabilitiesCache {
         return try CapabilityHelper.facts(binary, result)
     }
 
+    /// Talks to a QEMU without a machine.
+    nonisolated func withQEMU<Result: Sendable>(
+        _ binary: String, _ body: (@escaping CapabilityProbe.Ask) async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await CapabilityHelper.withQEMU(
+                binary, accelerators: "kvm:tcg", user: user, on: loop, body)
+        } catch let error as CapabilityHelper.EndedEarly {
+            throw VirtError(
+                .internalError, .qemu, "Failed to start QEMU binary \(binary) for probing: \(error.status)")
+        }
+    }
+
     private func confirms(_ entry: Entry, _ host: HostFacts, _ binaryTime: Int64) -> Bool {
         var host = host
         if entry.isFresh, !entry.facts.has(.kvm) { host.kvmUsable = false }
