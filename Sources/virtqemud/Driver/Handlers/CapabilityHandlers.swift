@@ -41,10 +41,12 @@ enum CapabilityHandlers {
         let description = driver.hostDescription
         var document = HostCapabilities()
         document.host = try await BlockingPool.shared.run { description.host(.read()) }
-        for architecture in Architecture.all {
-            guard let emulator = QEMUCapabilitiesCache.emulator(for: architecture.name, host: Emulators.hostArch),
-                let facts = try? await driver.capabilities.facts(of: emulator)
-            else { continue }
+        let emulators = Architecture.all.map {
+            QEMUCapabilitiesCache.emulator(for: $0.name, host: Emulators.hostArch)
+        }
+        let known = await driver.capabilities.facts(ofAll: Set(emulators.compactMap(\.self)))
+        for (architecture, emulator) in zip(Architecture.all, emulators) {
+            guard let emulator, let facts = known[emulator] else { continue }
             document.guests.append(HostDescription.guest(architecture, emulator, facts))
         }
         return document
