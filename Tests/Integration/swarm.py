@@ -9,7 +9,7 @@ import time
 import libvirt
 
 DAEMONS = ["virtlogd", "virtlockd", "virtnetworkd", "virtstoraged", "virtqemud", "virtproxyd"]
-SOCKET = {"virtproxyd": "libvirt"}
+SOCKET = {"virtproxyd": "libvirt", "libvirtd": "libvirt"}
 PATIENCE = 120
 
 
@@ -63,6 +63,14 @@ class Swarm:
             path = f"/run/libvirt/{SOCKET.get(name, name)}-sock"
             wait_for(f"the socket of {name}", lambda: listens(path) or self.check_alive(name))
 
+    def start_other(self, name, path):
+        """Another program, for instance C libvirt's, in a daemon's place."""
+        log = open(f"/run/{name}.stderr", "ab")
+        self.processes[name] = subprocess.Popen(
+            [path], stderr=log, stdout=log, stdin=subprocess.DEVNULL, start_new_session=True)
+        socket_path = f"/run/libvirt/{SOCKET.get(name, name)}-sock"
+        wait_for(f"the socket of {path}", lambda: listens(socket_path) or self.check_alive(name))
+
     def check_alive(self, name):
         if self.processes[name].poll() is not None:
             raise Failure(f"{name} ended with {self.processes[name].returncode}: {read(f'/run/{name}.stderr')[-2000:]}")
@@ -104,6 +112,9 @@ class Swarm:
 
     def boot(self, name, devices="", **options):
         self.virsh("define", "/dev/stdin", text=self.domain(name, devices, **options))
+        self.boot_again(name)
+
+    def boot_again(self, name):
         self.virsh("start", name)
         wait_for(f"guest {name}", lambda: "GUEST-UP" in self.console(name))
 

@@ -14,10 +14,16 @@ import tty
 import libvirt
 
 import network
+import upgrade
+from devices import make_image
 from lifecycle import RESUMED, SUSPENDED, expect
+from lockclient import AUTOCREATE, SHARED, LockClient, Owner, Prober, is_free
+from logclient import LogClient
 from swarm import DAEMONS, PATIENCE, Client, Failure, Swarm, read, wait_for
 
 REPEAT = int(os.environ.get("VIRTSWARM_REPEAT", "3"))
+FILTER = os.environ.get("VIRTSWARM_FILTER", "")
+KILLS = int(os.environ.get("VIRTSWARM_KILLS", "10"))
 BURST = 3000
 NIC = "<interface type='network'><source network='default'/><model type='virtio'/></interface>"
 POOL = "<pool type='dir'><name>stock</name><target><path>/var/lib/libvirt/images</path></target></pool>"
@@ -179,6 +185,81 @@ def strike(bench, daemon, action):
     bench.check_log()
 
 
+def kill_under_locks():
+    """Ten locks are held by owners of their own, and nobody else gets one, whenever virtlockd is killed."""
+    systemctl("start", "virtlockd.socket", "virtlockd-admin.socket")
+    disks = [make_image(f"held-{number}.raw") for number in range(10)]
+    space = "/run/lockspace"
+    LockClient().create_space(space)
+    owners = [Owner([("", disk, 0), (space, f"lease-{index}", AUTOCREATE)]) for index, disk in enumerate(disks)]
+    sharers = [Owner([(space, "common", SHARED | AUTOCREATE)]) for _ in range(3)]
+    files = disks + [f"{space}/lease-{index}" for index in range(len(disks))] + [f"{space}/common"]
+    prober = Prober(files)
+    try:
+        for number in range(KILLS):
+            time.sleep(random.uniform(0, 0.1))
+            if number == KILLS // 2:
+                systemctl("reload", "virtlockd.service")
+                restart("virtlockd")
+            kill("virtlockd")
+        for owner in owners + sharers:
+            expect(os.waitpid(owner.pid, os.WNOHANG) == (0, 0), "an owner was ended")
+    finally:
+        rounds, taken = prober.stop()
+    print(f"     {KILLS} kills, {rounds} probes of {len(files)} locks", flush=True)
+    expect(not taken, f"locks were free: {taken}")
+    # One whose owner ends while there is no virtlockd.
+    old = main_pid("virtlockd")
+    os.kill(old, signal.SIGKILL)
+    owners.pop().end()
+    sharers.pop().end()
+    wait_for("another virtlockd", lambda: main_pid("virtlockd") != old)
+    wait_for("the lock of an owner that has ended to go", lambda: is_free(disks[-1]))
+    expect(not is_free(f"{space}/common"), "the others' shared lock is gone")
+    for owner in owners + sharers:
+        owner.end()
+    for path in disks:
+        wait_for(f"{path} to be free", lambda: is_free(path))
+    wait_for("the leases to go", lambda: not os.listdir(space))
+    # What is left is the space.
+    count = lambda: systemctl("show", "-p", "NFileDescriptorStore", "--value", "virtlockd.service")
+    wait_for("the store to be empty", lambda: count() == "1")
+
+
+def strike_writers():
+    """virtlogd is killed and replaced at moments of no choice while ten writers write as fast as they can."""
+    with open("/etc/libvirt/virtlogd.conf", "w") as file:
+        file.write("max_size = 65536\nmax_backups = 32\n")
+    restart("virtlogd")
+    main_pid("virtlogd")
+    client, done = LogClient(), threading.Event()
+    paths = [f"/var/log/libvirt/writer-{index}.log" for index in range(10)]
+    writers = [upgrade.Writer(client.open(path, f"writer-{index}"), path, done) for index, path in enumerate(paths)]
+    try:
+        for index in range(KILLS):
+            time.sleep(random.uniform(0, 0.2))
+            if index % 3 == 2:
+                systemctl("reload", "virtlogd.service")
+            else:
+                kill("virtlogd")
+            for writer in writers:
+                expect(not writer.error, str(writer.error))
+    finally:
+        done.set()
+        for writer in writers:
+            writer.join(PATIENCE)
+        os.unlink("/etc/libvirt/virtlogd.conf")
+    for writer in writers:
+        expect(not writer.error and not writer.is_alive(), str(writer.error))
+    expect(stored("virtlogd") > 0, "the guest's log is not in the descriptor store")
+    wait_for("the writers' pipes to leave the store", lambda: stored("virtlogd") <= 4)
+
+
+def stored(daemon):
+    """Descriptors that systemd keeps for a daemon."""
+    return int(systemctl("show", "-p", "NFileDescriptorStore", "--value", f"{daemon}.service"))
+
+
 def attempt(name, body):
     begin = time.monotonic()
     try:
@@ -196,12 +277,14 @@ def attempt(name, body):
 
 def main():
     bench = Bench(Swarm(*sys.argv[1:3]))
-    results = [attempt("sockets start the daemons", bench.start)]
-    if results[0]:
-        for daemon in DAEMONS:
-            for action in (restart, kill):
-                name = f"{daemon} {action.__name__} x {REPEAT}"
-                results.append(attempt(name, lambda: strike(bench, daemon, action)))
+    locks = f"virtlockd kill under locks x {KILLS}"
+    results = [attempt(locks, kill_under_locks)] if FILTER in locks else []
+    results.append(attempt("sockets start the daemons", bench.start))
+    if results[-1]:
+        strikes = [(f"{daemon} {action.__name__} x {REPEAT}", lambda daemon=daemon, action=action: strike(
+            bench, daemon, action)) for daemon in DAEMONS for action in (restart, kill)]
+        strikes.append((f"virtlogd under ten writers, kill and reload x {KILLS}", strike_writers))
+        results += [attempt(name, body) for name, body in strikes if FILTER in name]
     print(f"{sum(results)} passed, {results.count(False)} failed", flush=True)
     sys.exit(0 if all(results) else 1)
 

@@ -196,8 +196,8 @@ enum RawPeer {
         try #require(bytes.withUnsafeBytes { Glibc.write(socket.rawValue, $0.baseAddress, $0.count) } == bytes.count)
     }
 
-    static func read(_ socket: DescriptorBox) throws -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: 65536)
+    static func read(_ socket: DescriptorBox, atMost most: Int = 65536) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: most)
         let count = bytes.withUnsafeMutableBytes { Glibc.read(socket.rawValue, $0.baseAddress, $0.count) }
         try #require(count >= 0)
         return Array(bytes.prefix(count))

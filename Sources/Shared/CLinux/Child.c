@@ -12,8 +12,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -169,6 +171,21 @@ static int enter_cgroup(const char *procs) {
     return result;
 }
 
+// The peer sees the process that connects as the one that it talks to. Waits for a place in the peer's queue.
+static int connect_socket(int fd, const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length >= sizeof address.sun_path) return errno = ENAMETOOLONG, -1;
+    memcpy(address.sun_path, path, length);
+    int flags = fcntl(fd, F_GETFL), result;
+    if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0) return -1;
+    do { result = connect(fd, (struct sockaddr *)&address, sizeof address); } while (result < 0 && errno == EINTR);
+    int saved = errno;
+    fcntl(fd, F_SETFL, flags);
+    errno = saved;
+    return result;
+}
+
 static int limit_bounding_set(uint64_t kept) {
     for (int capability = 0; capability < 64; capability++) {
         if (kept >> capability & 1) continue;
@@ -231,6 +248,9 @@ static void run_child(const struct clinux_child *child, struct channel channel) 
         fail(&channel, CLINUX_STAGE_AFFINITY);
     }
     if (child->cgroup_procs && enter_cgroup(child->cgroup_procs) < 0) fail(&channel, CLINUX_STAGE_CGROUP);
+    if (child->connection >= 0 && connect_socket(child->connection, child->connection_path) < 0) {
+        fail(&channel, CLINUX_STAGE_CONNECTION);
+    }
     if (child->handshake) {
         tell(&channel, CLINUX_STAGE_HANDSHAKE, 0);
         wait_for_parent(&channel);

@@ -54,6 +54,19 @@ int clinux_block_signals(const int *signals, int count) {
     return -pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
+int clinux_replace_program(char *const *arguments, const int *signals, int count, int restart_signal) {
+    sigset_t set, before;
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, action;
+    fill(&set, signals, count);
+    sigaction(restart_signal, &ignore, &action);
+    pthread_sigmask(SIG_UNBLOCK, &set, &before);
+    execvp(arguments[0], arguments);
+    int error = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    sigaction(restart_signal, &action, NULL);
+    return -error;
+}
+
 int clinux_read_signal(int fd) {
     struct signalfd_siginfo info;
     ssize_t length;

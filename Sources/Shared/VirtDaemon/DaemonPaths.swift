@@ -48,6 +48,10 @@ package struct DaemonPaths: Sendable, Equatable {
     /// /run/NAME.pid, or in the session's run directory.
     package func pidFile(_ name: String) -> String { "\(pidDirectory)/\(name).pid" }
 
+    /// What a daemon leaves to the program that replaces it in place: /run/NAME-restart-exec.json, or in the session's
+    /// run directory.
+    package func restartState(_ name: String) -> String { "\(pidDirectory)/\(name)-restart-exec.json" }
+
     /// What all daemons of the host share: /run/libvirt/common.
     package var common: String { runLibvirt + "/common" }
 

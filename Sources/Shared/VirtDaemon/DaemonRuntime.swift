@@ -13,11 +13,12 @@ final class DaemonRuntime: Sendable {
     /// How long calls in flight may go on after the daemon was asked to end.
     private static let callGrace = Duration.seconds(5)
 
-    private let start: DaemonStart
-    private let context: DaemonContext
+    let start: DaemonStart
+    let context: DaemonContext
     private let activation: Activation
-    private let stopRequest = OneShot<Int32>()
+    let stopRequest = OneShot<Int32>()
     private let isServing = Atomic(false)
+    private let replacement = Mutex(ReplacementRequest())
 
     init(_ start: DaemonStart, _ context: DaemonContext, _ activation: Activation) {
         self.start = start
@@ -26,17 +27,25 @@ final class DaemonRuntime: Sendable {
     }
 
     /// The main server, the admin server, and what they show.
-    private struct Servers: Sendable {
+    struct Servers: Sendable {
         let main: RPCServer
         let admin: RPCServer
         let service: AdminService
         let idle: IdleWatch
+        /// Whether this process made its sockets and removes their files.
+        var ownsSockets = false
+    }
+
+    /// SIGUSR1, and what came of it.
+    private struct ReplacementRequest {
+        var isWanted = false
+        var task: Task<Void, Never>?
     }
 
     /// Runs to the daemon's end; returns its exit status.
     func run() async -> Int32 {
         let driver: any DaemonDriver
-        let servers: Servers
+        var servers: Servers
         var sockets = DaemonSockets(start.description.fileNames, context.paths, start.settings)
         do {
             driver = try await start.description.makeDriver(context)
@@ -46,10 +55,12 @@ final class DaemonRuntime: Sendable {
         }
         do throws(VirtError) {
             var activation = activation
-            let ownerOnly = start.description.configKind == .log || start.description.configKind == .lock
+            let ownerOnly = start.description.isReplaceable
             try sockets.open(
-                main: servers.main, admin: servers.admin, ownerOnly: ownerOnly, activation: &activation)
-            try watchSignals(driver)
+                main: servers.main, admin: servers.admin, ownerOnly: ownerOnly, activation: &activation,
+                inherited: start.inherited)
+            servers.ownsSockets = !sockets.own.isEmpty
+            try watchSignals(driver, servers)
         } catch {
             sockets.removeOwn()
             return fail(.network, error)
@@ -68,13 +79,16 @@ final class DaemonRuntime: Sendable {
 
     private func makeServers(_ driver: any DaemonDriver) -> Servers {
         let settings = start.settings
+        let inherited = start.inherited?.servers
         let main = RPCServer(
-            name: context.name, loops: context.loops, programs: driver.handlerTables(), limits: settings.limits,
+            name: context.name, loops: context.loops, programs: driver.handlerTables(),
+            limits: inherited?[context.name]?.saved.limits ?? settings.limits,
             routes: start.description.routes?(context.paths))
         let idle = OneShot<IdleWatch>()
         let service = AdminService(logSetup: start.logSetup) { idle.value?.setTimeout($0) }
         let admin = RPCServer(
-            name: "admin", loops: context.loops, programs: [AdminHandlers.table(service)], limits: settings.adminLimits)
+            name: "admin", loops: context.loops, programs: [AdminHandlers.table(service)],
+            limits: inherited?["admin"]?.saved.limits ?? settings.adminLimits)
         service.add(ServedServer(server: main, workers: settings.workers))
         service.add(ServedServer(server: admin, workers: settings.adminWorkers))
         let watch = IdleWatch(
@@ -88,7 +102,7 @@ final class DaemonRuntime: Sendable {
         return Servers(main: main, admin: admin, service: service, idle: watch)
     }
 
-    private func watchSignals(_ driver: any DaemonDriver) throws(VirtError) {
+    private func watchSignals(_ driver: any DaemonDriver, _ servers: Servers) throws(VirtError) {
         try Signals.watch(on: context.loops.loops[0]) { [self] number in
             switch number {
             case SIGTERM, SIGINT, SIGQUIT:
@@ -97,6 +111,9 @@ final class DaemonRuntime: Sendable {
             case SIGHUP:
                 guard isServing.load(ordering: .acquiring) else { return }
                 Task(executorPreference: context.loops.next()) { await self.reload(driver) }
+            case SIGUSR1 where start.description.isReplaceable:
+                replacement.withLock { $0.isWanted = true }
+                replaceIfWanted(driver, servers)
             default:
                 log.info("signal \(number) is ignored")
             }
@@ -109,6 +126,8 @@ final class DaemonRuntime: Sendable {
         do {
             try await callHook("start", extra: "start")
             try await startDriver(driver)
+            await adoptClients(driver, servers)
+            await driver.serve()
         } catch {
             // Asked to end while it was starting: not a failure.
             let status = stopRequest.value ?? 1
@@ -124,7 +143,9 @@ final class DaemonRuntime: Sendable {
         context.notify.ready(status: "serving")
         clinux_forget_start()
         servers.idle.useChanged()
+        replaceIfWanted(driver, servers)
         let status = await stopRequest.wait()
+        await replacement.withLock { $0.task }?.value
         context.notify.stopping()
         await end(driver, servers)
         return status
@@ -135,6 +156,21 @@ final class DaemonRuntime: Sendable {
         let work = Task(executorPreference: context.loops.next()) { try await driver.start() }
         stopRequest.whenFulfilled { _ in work.cancel() }
         try await work.value
+    }
+
+    /// Replaces the program if SIGUSR1 asked for it, one time after the other; a daemon that starts is replaced when it
+    /// serves.
+    private func replaceIfWanted(_ driver: any DaemonDriver, _ servers: Servers) {
+        guard isServing.load(ordering: .acquiring) else { return }
+        replacement.withLock { request in
+            guard request.isWanted else { return }
+            let before = request.task
+            request.isWanted = false
+            request.task = Task(executorPreference: context.loops.loops[0]) { [self] in
+                await before?.value
+                await replaceProgram(driver, servers)
+            }
+        }
     }
 
     /// SIGHUP: the driver's files are read again; the daemon's own configuration is not.
@@ -151,7 +187,8 @@ final class DaemonRuntime: Sendable {
         let loop = context.loops.loops[0]
         let done = OneShot<Bool>()
         let work = Task(executorPreference: context.loops.next()) { [self] in
-            await servers.main.stop(grace: Self.callGrace)
+            let left = await driver.leaveClients()
+            await servers.main.stop(grace: Self.callGrace, leaving: left)
             await servers.admin.stop(grace: .zero)
             await driver.stop()
             try? await callHook("shutdown", extra: "shutdown")

@@ -82,7 +82,10 @@ extension DaemonSettings {
         case .log, .lock:
             let clients = Int(try file.uint("max_clients") ?? 1024)
             settings.limits = ServerLimits(
-                maxClients: clients, maxAnonymousClients: clients, maxClientRequests: 1, keepaliveInterval: -1)
+                maxClients: clients, maxAnonymousClients: clients, maxClientRequests: 1, keepaliveInterval: -1,
+                keepaliveCount: 0)
+            settings.adminLimits.keepaliveInterval = -1
+            settings.adminLimits.keepaliveCount = 0
             settings.adminLimits.maxClients = Int(try file.uint("admin_max_clients") ?? 5000)
             settings.adminLimits.maxAnonymousClients = settings.adminLimits.maxClients
             settings.workers = WorkerNumbers(minimum: 0, maximum: 0, priority: 0)
@@ -169,7 +172,8 @@ extension DaemonSettings {
         }
     }
 
-    private static func mode(_ file: ConfigFile, _ key: String) throws(VirtError) -> UInt32? {
+    /// A file mode in octal digits; nil: not set.
+    package static func mode(_ file: ConfigFile, _ key: String) throws(VirtError) -> UInt32? {
         guard let text = try file.string(key) else { return nil }
         guard let mode = UInt32(text, radix: 8), mode <= 0o7777 else {
             throw VirtError(.internalError, .conf, "\(file.name): Failed to parse mode '\(text)'")
@@ -177,7 +181,8 @@ extension DaemonSettings {
         return mode
     }
 
-    private static func group(_ name: String) throws(VirtError) -> UInt32 {
+    /// The number of a group that goes by name or number.
+    package static func group(_ name: String) throws(VirtError) -> UInt32 {
         if let entry = unsafe getgrnam(name) { return unsafe entry.pointee.gr_gid }
         if let number = UInt32(name) { return number }
         throw VirtError(.systemError, .none, "Failed to find group record for name '\(name)'")

@@ -12,6 +12,8 @@ struct DaemonSockets: Sendable {
         let unit: String
         let file: String
         let mode: UInt32
+        /// What the program before, whose place this one took, left of it.
+        var inherited: [InheritedState.Service] = []
     }
 
     private let names: DaemonFileNames
@@ -32,11 +34,14 @@ struct DaemonSockets: Sendable {
     ///
     /// - Parameter ownerOnly: the main socket is for processes of the daemon's own user.
     mutating func open(
-        main: RPCServer, admin: RPCServer, ownerOnly: Bool, activation: inout Activation
+        main: RPCServer, admin: RPCServer, ownerOnly: Bool, activation: inout Activation,
+        inherited: InheritedState? = nil
     ) throws(VirtError) {
         let isActivated = activation.hasSockets
         let readWrite = settings.readWrite
-        let writable = Kind(unit: names.name, file: names.mainSocket, mode: readWrite.mode)
+        let writable = Kind(
+            unit: names.name, file: names.mainSocket, mode: readWrite.mode,
+            inherited: inherited?.servers[main.name]?.services ?? [])
         try listen(writable, isActivated, &activation) { socket in
             main.listen(socket, authentication: readWrite.authentication, ownerOnly: ownerOnly)
         }
@@ -47,7 +52,9 @@ struct DaemonSockets: Sendable {
                 main.listen(socket, readOnly: true, authentication: authentication)
             }
         }
-        let adminKind = Kind(unit: "\(names.name)-admin", file: names.adminSocket, mode: settings.adminMode)
+        let adminKind = Kind(
+            unit: "\(names.name)-admin", file: names.adminSocket, mode: settings.adminMode,
+            inherited: inherited?.servers[admin.name]?.services ?? [])
         try listen(adminKind, isActivated, &activation) { admin.listen($0, ownerOnly: true) }
         try activation.finish()
         if !isActivated { try linkAdminSocket() }
@@ -65,6 +72,14 @@ struct DaemonSockets: Sendable {
         _ kind: Kind, _ isActivated: Bool, _ activation: inout Activation, _ body: (consuming OwnedDescriptor) -> Void
     ) throws(VirtError) {
         let path = "\(directory)/\(kind.file)"
+        guard kind.inherited.isEmpty else {
+            if kind.inherited.contains(where: \.saved.isOwn) { own.append(path) }
+            for service in kind.inherited {
+                log.debug("listening on \(path), as the program before")
+                body(try service.descriptor.descriptor.duplicate())
+            }
+            return
+        }
         guard !isActivated else {
             for box in activation.claim(unit: "\(kind.unit).socket", path: path) {
                 let socket = try box.descriptor.duplicate()

@@ -15,6 +15,8 @@ struct DaemonStart {
     let settings: DaemonSettings
     let logSetup: LogSetup
     let background: Background?
+    /// What the program before left, when this one took its place in the process.
+    let inherited: InheritedState?
 
     /// Reads the configuration and goes into the background; returns in the daemon's process.
     init(_ description: DaemonDescription, _ options: DaemonOptions, _ program: String) throws(StartFailure) {
@@ -40,7 +42,10 @@ struct DaemonStart {
         }
         for warning in warnings { log.warning(warning) }
         if options.isListening { log.warning("--listen is ignored: there are no TCP sockets") }
-        guard options.isDaemon else {
+        inherited =
+            description.isReplaceable ? InheritedState.takeOrStartEmpty(paths.restartState(description.name)) : nil
+        // A replaced daemon is in the background already.
+        guard options.isDaemon, inherited == nil else {
             background = nil
             return
         }
@@ -100,7 +105,7 @@ struct DaemonStart {
         let context = DaemonContext(
             name: description.name, paths: paths, loops: loops, config: config, inhibitor: Inhibitor(),
             notify: SystemdNotify(), storedDescriptors: activation.claimStored(),
-            hostUUID: HostIdentity.uuid(settings))
+            remains: inherited?.driver, hostUUID: HostIdentity.uuid(settings))
         return DaemonRuntime(self, context, activation)
     }
 

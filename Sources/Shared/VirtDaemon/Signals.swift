@@ -14,6 +14,8 @@ enum Signals {
         signal(SIGPIPE, SIG_IGN)
         let result = unsafe clinux_block_signals(handled, Int32(handled.count))
         guard result >= 0 else { throw .system(-result, .none, "Unable to set up signal handling") }
+        // The process before ignored it for the time until now; children are not to.
+        signal(SIGUSR1, SIG_DFL)
     }
 
     /// Calls `body` on the loop for each signal, from now on and for those that came since `prepare`.

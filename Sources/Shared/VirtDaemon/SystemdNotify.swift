@@ -44,6 +44,13 @@ package struct SystemdNotify: Sendable {
         send("FDSTOREREMOVE=1\nFDNAME=\(name)")
     }
 
+    /// Waits until the manager has read everything that was sent. Blocks, for at most five seconds.
+    package func barrier() {
+        guard isActive else { return }
+        let result = sd_notify_barrier(0, 5_000_000)
+        if result < 0 { log.warning("systemd does not answer: \(VirtError.describe(errno: -result))") }
+    }
+
     private func isValid(_ name: String) -> Bool {
         (1...255).contains(name.utf8.count)
             && name.utf8.allSatisfy { (0x20..<0x7F).contains($0) && $0 != UInt8(ascii: ":") }

@@ -34,7 +34,7 @@ extension ChildProcess {
     private var isPath: Bool { executable.utf8.contains(UInt8(ascii: "/")) }
 
     private func checkStrings() throws(VirtError) {
-        let optional = [workingDirectory, pidFile, cgroup].compactMap { $0 }
+        let optional = [workingDirectory, pidFile, cgroup, connection?.path].compactMap { $0 }
         for text in [executable] + arguments + environment + optional where text.utf8.contains(0) {
             throw VirtError(.invalidArg, .none, "a command's arguments must not contain NUL")
         }
@@ -51,6 +51,7 @@ extension ChildProcess {
             case CLINUX_STAGE_LIMITS: "cannot set resource limits of '\(executable)'"
             case CLINUX_STAGE_AFFINITY: "cannot set CPU affinity of '\(executable)'"
             case CLINUX_STAGE_CGROUP: "cannot add '\(executable)' to cgroup '\(cgroup ?? "")'"
+            case CLINUX_STAGE_CONNECTION: "Failed to connect socket to '\(connection?.path ?? "")'"
             case CLINUX_STAGE_CREDENTIALS: "cannot change to user \(user?.uid ?? 0), group \(user?.gid ?? 0)"
             case CLINUX_STAGE_CAPABILITIES: "cannot set capabilities of '\(executable)'"
             case CLINUX_STAGE_EXEC: "cannot execute binary \(executable)"
@@ -103,15 +104,19 @@ extension ChildProcess {
     }
 
     private func withPaths<Result>(_ child: inout clinux_child, _ body: (inout clinux_child) -> Result) -> Result {
-        let strings = CStrings([workingDirectory ?? ""], [cgroup.map { "\($0)/cgroup.procs" } ?? ""], [pidFile ?? ""])
+        let strings = CStrings(
+            [workingDirectory ?? ""], [cgroup.map { "\($0)/cgroup.procs" } ?? ""], [pidFile ?? ""],
+            [connection?.path ?? ""])
         defer { withExtendedLifetime(strings) {} }
         unsafe child.directory = unsafe workingDirectory == nil ? nil : UnsafePointer(strings.lists[0][0])
         unsafe child.cgroup_procs = unsafe cgroup == nil ? nil : UnsafePointer(strings.lists[1][0])
         unsafe child.pid_file = unsafe pidFile == nil ? nil : UnsafePointer(strings.lists[2][0])
+        unsafe child.connection_path = unsafe UnsafePointer(strings.lists[3][0])
         return unsafe body(&child)
     }
 
     private func setPlain(_ child: inout clinux_child) {
+        unsafe child.connection = connection?.descriptor ?? -1
         unsafe child.file_mask = umask.map { Int32($0 & 0o777) } ?? -1
         unsafe child.new_session = newSession
         unsafe child.new_group = newProcessGroup && !newSession

@@ -27,6 +27,8 @@ package struct ChildProcess: Sendable {
     package var handshake = false
     /// A double fork: it belongs to init and outlives the daemon's service as far as systemd lets it.
     package var daemonize = false
+    /// A socket that the child connects: the peer takes the child for whom it talks to. Before the handshake.
+    package var connection: Connection?
     /// Written and locked by the child; the lock lives as long as the process.
     package var pidFile: String?
     /// The capabilities (as a bit mask) that are left of its set and its bounding set; nil: as the user implies.
@@ -36,6 +38,17 @@ package struct ChildProcess: Sendable {
     package init(_ executable: String, _ arguments: [String] = []) {
         self.executable = executable
         self.arguments = arguments
+    }
+
+    package struct Connection: Sendable {
+        /// The socket's number among `descriptors`.
+        package var descriptor: Int32
+        package var path: String
+
+        package init(descriptor: Int32, path: String) {
+            self.descriptor = descriptor
+            self.path = path
+        }
     }
 
     package struct User: Equatable, Sendable {

@@ -142,7 +142,8 @@ package enum UnixSocket {
         }
     }
 
-    static func make() throws(VirtError) -> OwnedDescriptor {
+    /// A socket that is to be connected yet.
+    package static func make() throws(VirtError) -> OwnedDescriptor {
         let raw = clinux_unix_socket()
         guard raw >= 0 else { throw .system(-raw, .rpc, "Failed to create socket") }
         return OwnedDescriptor(raw)

@@ -53,6 +53,9 @@ package final class ClientHandle: Sendable, Hashable {
     /// The URI that the client opened, as it sent it.
     package var uri: String? { state.withLock { $0.uri } }
 
+    /// The client's socket; nil when the client is gone.
+    package var socket: DescriptorBox? { state.withLock { $0.connection }?.descriptor }
+
     /// Sends an event; dropped when the client is gone.
     package func send<E: EventMessage>(_ event: E.Type, _ message: E.Message) {
         let header = MessageHeader(E.descriptor, type: .message, serial: 0)

@@ -9,6 +9,7 @@ actor Connection {
 
     nonisolated let client: ClientHandle
     nonisolated let server: ServerCore
+    nonisolated let descriptor: DescriptorBox
     private let loop: EventLoop
     let socket: FramedSocket
     var streams: [UInt32: OpenStream] = [:]
@@ -16,8 +17,8 @@ actor Connection {
 
     private var keepalive: Keepalive
     private var keepaliveTimer: Timer?
-    private var inFlight = 0
-    private var backlog = CallBacklog()
+    private(set) var inFlight = 0
+    private(set) var backlog = CallBacklog()
     private var backlogPausesSocket = false
     private var outputPausesSocket = false
 
@@ -26,6 +27,7 @@ actor Connection {
     init(_ descriptor: DescriptorBox, client: ClientHandle, server: ServerCore) {
         self.client = client
         self.server = server
+        self.descriptor = descriptor
         loop = client.loop
         socket = FramedSocket(descriptor, loop: client.loop)
         let limits = server.limits
@@ -38,7 +40,9 @@ actor Connection {
         socket.onClosed = { ending in self.assumeIsolated { $0.closed(ending) } }
         socket.onDrained = { [unowned self] in self.assumeIsolated { $0.drained() } }
         if let routes = server.routes {
-            router = ConnectionRouter(rules: routes, client: client, front: socket)
+            let router = ConnectionRouter(rules: routes, client: client, front: socket)
+            self.router = router
+            socket.onTurnEnd = { router.frontTurnEnded() }
         }
         try socket.start()
     }
@@ -252,6 +256,7 @@ struct CallBacklog {
     private var calls: [DeferredCall] = []
     private var first = 0
     private(set) var bytes = 0
+    var isEmpty: Bool { first == calls.count }
 
     mutating func append(_ call: DeferredCall) {
         calls.append(call)

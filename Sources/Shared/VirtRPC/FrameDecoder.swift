@@ -49,13 +49,29 @@ package struct FrameDecoder {
     package var buffered: Int { end - start }
 
     /// Lets `body` read into the free space and returns what it returns; `received` must follow.
-    package mutating func withFreeSpace<R>(_ body: (UnsafeMutableRawBufferPointer) -> R) -> R {
+    ///
+    /// - Parameter most: bytes that the space has at most.
+    package mutating func withFreeSpace<R>(_ most: Int = .max, _ body: (UnsafeMutableRawBufferPointer) -> R) -> R {
         makeRoom()
         let from = end
         return unsafe storage.withUnsafeMutableBytes {
-            unsafe body(UnsafeMutableRawBufferPointer(rebasing: $0[from...]))
+            unsafe body(UnsafeMutableRawBufferPointer(rebasing: $0[from...].prefix(most)))
         }
     }
+
+    /// Bytes that the message whose first bytes are here still lacks, as far as is known; 0 between messages.
+    package var missing: Int {
+        guard buffered > 0 else { return 0 }
+        guard buffered >= 4 else { return 4 - buffered }
+        let length = Int(word(at: start))
+        return buffered < length && length <= limit ? length - buffered : 1
+    }
+
+    /// The bytes of a message that is not complete.
+    package var partial: [UInt8] { Array(storage[start..<end]) }
+
+    /// Whether descriptors came that no message took yet.
+    package var holdsDescriptors: Bool { !arrived.isEmpty }
 
     /// Takes note of `count` bytes that were read into the free space and of the descriptors that came with them.
     package mutating func received(_ count: Int, descriptors: [DescriptorBox]) throws(VirtError) {
@@ -75,7 +91,7 @@ package struct FrameDecoder {
             throw FrameDecoder.violation("packet \(length) bytes too \(length > limit ? "large" : "small")")
         }
         guard buffered >= length else { return nil }
-        let header = try header()
+        let header = header()
         guard header.carriesDescriptors else {
             if !arrived.isEmpty { try checkNoneArrived(before: UInt64(length)) }
             return take(header, length: length, descriptors: [])
@@ -91,9 +107,13 @@ package struct FrameDecoder {
         return take(header, length: length, carriers: count, descriptors: descriptors)
     }
 
-    private func header() throws(VirtError) -> MessageHeader {
-        var reader = XDRReader(storage[(start + 4)..<(start + MessageHeader.size)])
-        return try MessageHeader(from: &reader)
+    /// The header at `start`, all of which is there.
+    private func header() -> MessageHeader {
+        MessageHeader(
+            program: word(at: start + 4), version: word(at: start + 8),
+            procedure: Int32(bitPattern: word(at: start + 12)),
+            type: .init(rawValue: Int32(bitPattern: word(at: start + 16))), serial: word(at: start + 20),
+            status: .init(rawValue: Int32(bitPattern: word(at: start + 24))))
     }
 
     private func checkNoneArrived(before length: UInt64) throws(VirtError) {
@@ -146,8 +166,8 @@ package struct FrameDecoder {
     }
 
     private func word(at index: Int) -> UInt32 {
-        UInt32(storage[index]) << 24 | UInt32(storage[index + 1]) << 16 | UInt32(storage[index + 2]) << 8
-            | UInt32(storage[index + 3])
+        unsafe UInt32(
+            bigEndian: storage.withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: index, as: UInt32.self) })
     }
 
     private static func violation(_ text: String) -> VirtError {

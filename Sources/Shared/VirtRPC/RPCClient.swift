@@ -201,6 +201,9 @@ package actor RPCClient {
         loop.execute { self.assumeIsolated { $0.socket.close() } }
     }
 
+    /// Gives up this end of a connection that another process shares and goes on with.
+    package func leave() { socket.leave() }
+
     private func closed(_ reason: FramedSocket.Ending) {
         let error: VirtError =
             switch reason {

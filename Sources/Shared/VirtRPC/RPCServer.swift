@@ -6,8 +6,10 @@ package import VirtOS
 /// A set of programs served on any number of listening sockets.
 package final class RPCServer: Sendable {
     package let core: ServerCore
-    private let loops: EventLoopGroup
+    let loops: EventLoopGroup
     private let listeners = Mutex<[Listener]>([])
+    /// Clients of the program before that are not served yet, and what that had read of them.
+    let restored = Mutex<[(connection: Connection, input: [UInt8])]>([])
 
     package var name: String { core.name }
 
@@ -34,13 +36,24 @@ package final class RPCServer: Sendable {
     }
 
     package func startAccepting() {
-        for listener in listeners.withLock({ $0 }) {
+        for listener in currentListeners {
             listener.loop.execute { listener.start(self) }
+        }
+        let waiting = restored.withLock { list in
+            defer { list = [] }
+            return list
+        }
+        for (connection, input) in waiting {
+            connection.client.loop.execute { connection.assumeIsolated { $0.start(input: input) } }
         }
     }
 
+    var currentListeners: [Listener] { listeners.withLock { $0 } }
+
     /// Accepts no more, lets running calls end for at most `grace`, and closes every client.
-    package func stop(grace: Duration = .seconds(30)) async {
+    ///
+    /// - Parameter leaving: clients that are not closed: another process has their sockets too.
+    package func stop(grace: Duration = .seconds(30), leaving: Set<UInt64> = []) async {
         let all = listeners.withLock { list in
             defer { list = [] }
             return list
@@ -50,11 +63,11 @@ package final class RPCServer: Sendable {
         while core.counts.running > 0, ContinuousClock.now < deadline {
             try? await Task.sleep(for: .milliseconds(20))
         }
-        for client in core.clients { client.close() }
+        for client in core.clients where !leaving.contains(client.id) { client.close() }
     }
 
     private func resumeListeners() {
-        for listener in listeners.withLock({ $0 }) where listener.isSuspended.load(ordering: .relaxed) {
+        for listener in currentListeners where listener.isSuspended.load(ordering: .relaxed) {
             listener.loop.execute { listener.resume(self) }
         }
     }
@@ -65,23 +78,20 @@ package final class RPCServer: Sendable {
         let client = ClientHandle(
             id: core.nextID(), loop: loop, identity: Identity(peerOf: descriptor), isReadOnly: readOnly,
             authentication: authentication, connectTime: Int64(time(nil)))
+        let connection = register(descriptor, client)
+        loop.execute { connection.assumeIsolated { $0.start(input: []) } }
+    }
+
+    func register(_ descriptor: DescriptorBox, _ client: ClientHandle) -> Connection {
         let connection = Connection(descriptor, client: client, server: core)
         client.state.withLock { $0.connection = connection }
         core.added(client, connection)
-        loop.execute {
-            connection.assumeIsolated { connection in
-                do {
-                    try connection.start()
-                } catch {
-                    connection.close(.failed(VirtError(wrapping: error)))
-                }
-            }
-        }
+        return connection
     }
 }
 
 /// One listening socket. Its methods run on its loop.
-private final class Listener: Sendable {
+final class Listener: Sendable {
     private static let acceptsPerTurn = 64
 
     let descriptor: DescriptorBox

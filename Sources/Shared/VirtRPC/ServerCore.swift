@@ -82,6 +82,10 @@ package final class ServerCore: Sendable {
         state.withLock { state in state.clients.values.map(\.client) }.sorted { $0.id < $1.id }
     }
 
+    var connections: [Connection] {
+        state.withLock { state in state.clients.values.map(\.connection) }.sorted { $0.client.id < $1.client.id }
+    }
+
     package func client(_ id: UInt64) -> ClientHandle? { state.withLock { $0.clients[id]?.client } }
 
     /// Clients, those of them that have not authenticated, and calls that run now.
@@ -100,11 +104,17 @@ package final class ServerCore: Sendable {
         }
     }
 
-    func nextID() -> UInt64 {
+    package func nextID() -> UInt64 {
         state.withLock { state in
-            state.lastID += 1
+            state.lastID &+= 1
             return state.lastID
         }
+    }
+
+    /// The highest id that a client had; setting it never lowers it.
+    package var lastID: UInt64 {
+        get { state.withLock { $0.lastID } }
+        set { state.withLock { $0.lastID = max($0.lastID, newValue) } }
     }
 
     func added(_ client: ClientHandle, _ connection: Connection) {

@@ -1,42 +1,48 @@
-import CLinux
 import Glibc
 import VirtCore
 import VirtOS
 
 /// A set of resources that guests lock: files of one directory, or, without a directory, any files by their paths.
-///
-/// The locks are open-file-description locks on the first byte: they exclude the record locks of C daemons here and on
-/// other hosts, and, unlike those, do not vanish when another descriptor of the same file is closed.
-struct LockSpace {
-    /// How a resource is acquired (virLockSpaceProtocolAcquireResourceFlags).
-    struct Flags: OptionSet {
-        let rawValue: UInt32
-        static let shared = Flags(rawValue: 1)
-        /// The file is made when it is not there and removed with the last owner.
-        static let autocreate = Flags(rawValue: 2)
-    }
+struct LockSpace: Sendable {
+    /// What a release did.
+    enum Release: Sendable {
+        /// Others own it still.
+        case left(LockResource)
+        /// Nobody owns it any more: it is out of the space, and still locked until its `end()`.
+        case ended(LockResource)
 
-    /// A locked resource and the processes that own it.
-    struct Resource {
-        let path: String
-        let file: DescriptorBox
-        let flags: Flags
-        var owners: [UInt32]
+        var resource: LockResource {
+            switch self {
+            case .left(let resource), .ended(let resource): resource
+            }
+        }
     }
 
     /// nil: the direct space, whose resource names are paths.
     let directory: String?
-    private(set) var resources: [String: Resource] = [:]
+    private(set) var resources: [String: LockResource] = [:]
 
+    /// A space that is there already.
     init(directory: String?) {
         self.directory = directory
     }
 
-    private func path(_ name: String) throws(VirtError) -> String {
-        guard let directory else { return name }
-        guard !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")), name != ".", name != ".." else {
-            throw VirtError(.invalidArg, .locking, "resource name '\(name)' is not a file name")
+    /// A space whose directory is made if it is missing.
+    init(making directory: String) throws(VirtError) {
+        if FileSystem.exists(directory), !FileSystem.isDirectory(directory) {
+            throw VirtError(
+                .internalError, .lockspace, "Lockspace location \(directory) exists, but is not a directory")
         }
+        do throws(VirtError) {
+            try FileSystem.makeDirectories(directory, mode: 0o700)
+        } catch {
+            throw .system(error.int1, .lockspace, "Unable to create lockspace \(directory)")
+        }
+        self.init(directory: directory)
+    }
+
+    private func path(_ name: String) -> String {
+        guard let directory else { return name }
         return "\(directory)/\(name)"
     }
 
@@ -44,62 +50,70 @@ struct LockSpace {
 
     func create(_ name: String) throws(VirtError) {
         try checkFree(name)
-        let path = try path(name)
-        let file = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard file >= 0 else {
-            throw .system(errno, .locking, "Unable to open/create resource \(path)")
+        let path = path(name)
+        do throws(VirtError) {
+            _ = try OwnedDescriptor(opening: path, O_WRONLY | O_CREAT, mode: 0o600)
+        } catch {
+            throw .system(error.int1, .none, "cannot create file '\(path)'")
         }
-        close(file)
     }
 
     func delete(_ name: String) throws(VirtError) {
         try checkFree(name)
-        let path = try path(name)
+        let path = path(name)
         guard unsafe unlink(path) == 0 || errno == ENOENT else {
-            throw .system(errno, .locking, "Unable to delete lockspace resource \(path)")
+            throw .system(errno, .lockspace, "Unable to delete lockspace resource \(path)")
         }
     }
 
     private func checkFree(_ name: String) throws(VirtError) {
-        if resources[name] != nil { throw Self.busy(name) }
-    }
-
-    private static func busy(_ name: String) -> VirtError {
-        VirtError(.resourceBusy, .locking, "Lockspace resource '\(name)' is locked")
+        if resources[name] != nil { throw LockResource.busy(name) }
     }
 
     // MARK: Locks
 
-    mutating func acquire(_ name: String, owner: UInt32, flags: Flags) throws(VirtError) {
-        if let held = resources[name] {
-            guard held.flags.contains(.shared), flags.contains(.shared) else { throw Self.busy(name) }
-            resources[name]?.owners.append(owner)
-            return
+    /// Locks a resource for an owner, or adds the owner to those that share it.
+    mutating func acquire(
+        _ name: String, owner: LockHolder, flags: LockResource.Flags
+    ) throws(VirtError) -> LockResource {
+        if var held = resources[name] {
+            guard held.flags.contains(.shared), flags.contains(.shared) else { throw LockResource.busy(name) }
+            held.owners.append(owner)
+            resources[name] = held
+            return held
         }
-        let path = try path(name)
+        let path = path(name)
         let file = try lock(path, name: name, flags: flags)
-        resources[name] = Resource(path: path, file: file, flags: flags, owners: [owner])
+        let resource = LockResource(name: name, path: path, file: file, flags: flags, owners: [owner])
+        resources[name] = resource
+        return resource
     }
 
-    private func lock(_ path: String, name: String, flags: Flags) throws(VirtError) -> DescriptorBox {
-        let kind = flags.contains(.shared) ? CLINUX_LOCK_SHARED : CLINUX_LOCK_EXCLUSIVE
+    private func lock(_ path: String, name: String, flags: LockResource.Flags) throws(VirtError) -> LockFile {
         // Two rounds are enough unless somebody keeps removing the file.
         for _ in 0..<100 {
-            let create = flags.contains(.autocreate) ? O_CREAT : 0
-            let opened = unsafe open(path, O_RDWR | create | O_CLOEXEC, 0o600)
-            guard opened >= 0 else {
-                throw .system(errno, .locking, "Unable to open/create resource \(path)")
+            let file = try open(path, flags: flags)
+            let isTaken: Bool
+            do throws(VirtError) {
+                isTaken = try file.take()
+            } catch {
+                throw .system(error.int1, .lockspace, "Unable to acquire lock on '\(path)'")
             }
-            let file = DescriptorBox(OwnedDescriptor(opened))
-            let result = clinux_file_lock(opened, kind, 0, 1, false)
-            if result == -EACCES || result == -EAGAIN { throw Self.busy(name) }
-            guard result == 0 else {
-                throw .system(-result, .locking, "Unable to acquire lock on '\(path)'")
-            }
+            guard isTaken else { throw LockResource.busy(name) }
             // A file that was removed between open and lock protects nothing.
-            if !flags.contains(.autocreate) || isSame(path, opened) { return file }
+            if !flags.contains(.autocreate) || isSame(path, file.descriptor.rawValue) { return file }
         }
-        throw Self.busy(name)
+        throw LockResource.busy(name)
+    }
+
+    private func open(_ path: String, flags: LockResource.Flags) throws(VirtError) -> LockFile {
+        let isMade = flags.contains(.autocreate)
+        do throws(VirtError) {
+            let file = try OwnedDescriptor(opening: path, O_RDWR | (isMade ? O_CREAT : 0), mode: 0o600)
+            return LockFile(descriptor: DescriptorBox(file), isShared: flags.contains(.shared))
+        } catch {
+            throw .system(error.int1, .lockspace, "Unable to open\(isMade ? "/create" : "") resource \(path)")
+        }
     }
 
     private func isSame(_ path: String, _ file: Int32) -> Bool {
@@ -108,33 +122,35 @@ struct LockSpace {
             && named.st_dev == held.st_dev
     }
 
-    mutating func release(_ name: String, owner: UInt32) throws(VirtError) {
-        guard let held = resources[name] else {
-            throw VirtError(.resourceBusy, .locking, "Lockspace resource '\(name)' is not locked")
-        }
-        guard let index = held.owners.firstIndex(of: owner) else {
-            throw VirtError(.internalError, .locking, "owner \(owner) does not hold the resource lock")
-        }
-        resources[name]?.owners.remove(at: index)
-        dropIfUnowned(name)
+    /// Takes over a resource that an earlier program locked. False: one of that name is there.
+    mutating func restore(_ resource: LockResource) -> Bool {
+        guard resources[resource.name] == nil else { return false }
+        resources[resource.name] = resource
+        return true
     }
 
-    /// Takes everything from a process; returns how many resources it held.
-    mutating func releaseAll(owner: UInt32) -> Int {
-        let names = resources.filter { $0.value.owners.contains(owner) }.map(\.key)
-        for name in names {
-            resources[name]?.owners.removeAll { $0 == owner }
-            dropIfUnowned(name)
+    mutating func release(_ name: String, owner: UInt32) throws(VirtError) -> Release {
+        guard var held = resources[name] else {
+            throw VirtError(.resourceBusy, .lockspace, "Lockspace resource '\(name)' is not locked")
         }
-        return names.count
+        guard let index = held.owners.firstIndex(where: { $0.pid == owner }) else {
+            throw VirtError(.internalError, .lockspace, "owner \(owner) does not hold the resource lock")
+        }
+        held.owners.remove(at: index)
+        return put(held)
     }
 
-    private mutating func dropIfUnowned(_ name: String) {
-        guard let resource = resources[name], resource.owners.isEmpty else { return }
-        resources[name] = nil
-        guard resource.flags.contains(.autocreate) else { return }
-        // With a shared lock others may still hold the file: it goes only if it can be had alone.
-        let isAlone = clinux_file_lock(resource.file.rawValue, CLINUX_LOCK_EXCLUSIVE, 0, 1, false) == 0
-        if isAlone { unsafe unlink(resource.path) }
+    /// Takes everything from a process.
+    mutating func releaseAll(owner: UInt32) -> [Release] {
+        resources.values.filter { $0.owners.contains { $0.pid == owner } }.map { resource in
+            var resource = resource
+            resource.owners.removeAll { $0.pid == owner }
+            return put(resource)
+        }
+    }
+
+    private mutating func put(_ resource: LockResource) -> Release {
+        resources[resource.name] = resource.owners.isEmpty ? nil : resource
+        return resource.owners.isEmpty ? .ended(resource) : .left(resource)
     }
 }

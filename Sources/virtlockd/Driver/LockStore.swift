@@ -5,131 +5,230 @@ import VirtOS
 import VirtRPC
 import VirtWire
 
-private let log = Logger("locking.lock_daemon")
-
-/// What a connection said of itself.
-struct LockClient: Sendable {
-    let owner: LockOwner
-    var isRestricted = false
-}
+let log = Logger("locking.lock_daemon")
 
 /// All lock spaces and the connections that hold locks in them.
 actor LockStore {
     /// How long a guest that lost its locks gets to end before it is killed.
     private static let termination = Duration.milliseconds(1600)
 
-    private nonisolated let loop: EventLoop
+    nonisolated let loop: EventLoop
     private let inhibitor: Inhibitor
-    private var direct = LockSpace(directory: nil)
-    private var spaces: [String: LockSpace] = [:]
-    private var clients: [UInt64: LockClient] = [:]
+    var direct = LockSpace(directory: nil)
+    var spaces: [String: LockSpace] = [:]
+    var clients: [UInt64: Connected] = [:]
+    var stored: StoredLocks
     /// Owners that hold something, and so keep the daemon.
     private var holders: Set<UInt32> = []
+    /// The daemon ends, or another program takes over: connections that close say nothing of their owners any more.
+    var isLeaving = false
+    /// Connections from systemd's store that are not clients yet, by their descriptors.
+    var storedEntries: [Int32: StoredLocks.Entry] = [:]
+    var settling: Timer?
+
+    /// A connection and what it said of itself.
+    struct Connected {
+        let handle: ClientHandle
+        var client: LockClient
+        /// The peer is the owner: a guest that inherited the connection.
+        let isOwner: Bool
+        /// The owner, if it is the peer and still there.
+        let process: RunningChild?
+    }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
-    init(_ context: DaemonContext) {
-        loop = context.loops.next()
-        inhibitor = context.inhibitor
+    init(loop: EventLoop, inhibitor: Inhibitor, notify: SystemdNotify) {
+        self.loop = loop
+        self.inhibitor = inhibitor
+        stored = StoredLocks(notify)
     }
 
     // MARK: Connections
 
+    /// Takes note of who calls; a connection may change its mind until it is restricted.
     func register(_ owner: LockOwner, _ client: ClientHandle) throws(VirtError) {
-        if clients[client.id]?.isRestricted == true { throw Self.restricted }
-        guard clients[client.id] == nil else {
-            throw VirtError(.operationInvalid, .locking, "owner details have already been registered")
+        try checkUnrestricted(client)
+        guard owner.id != 0 else { throw Self.unregistered }
+        note(LockClient(owner: owner), of: client)
+    }
+
+    /// Notes what is known of a connection, and looks after one that its owner holds itself.
+    func note(_ known: LockClient, of client: ClientHandle) {
+        let isNew = clients[client.id] == nil
+        let isOwner = client.identity.processID == Int64(known.owner.pid)
+        clients[client.id] = Connected(
+            handle: client, client: known, isOwner: isOwner, process: isOwner ? process(known.holder) : nil)
+        if isNew {
+            client.onClose { [weak self] in
+                guard let self else { return }
+                Task(executorPreference: self.loop) { await self.closed(client.id) }
+            }
         }
-        clients[client.id] = LockClient(owner: owner)
-        client.onClose { [weak self] in
-            guard let self else { return }
-            Task(executorPreference: self.loop) { await self.closed(client) }
-        }
+        keep(client.id)
+    }
+
+    private func process(_ holder: LockHolder) -> RunningChild? {
+        guard !holder.isGone, let pid = pid_t(exactly: holder.pid), pid > 1 else { return nil }
+        return try? RunningChild(adopting: pid, on: loop)
+    }
+
+    /// Stores the connection, if its owner holds it itself.
+    func keep(_ id: UInt64) {
+        guard let connected = clients[id] else { return }
+        guard connected.isOwner, let socket = connected.handle.socket else { return stored.forgetClient(id) }
+        stored.keep(connected.client, id: id, socket: socket)
     }
 
     func restrict(_ client: ClientHandle) throws(VirtError) {
         _ = try owner(client)
-        clients[client.id]?.isRestricted = true
+        clients[client.id]?.client.isRestricted = true
+        keep(client.id)
     }
 
-    private static var restricted: VirtError {
-        VirtError(.operationDenied, .locking, "lock manager connection has been restricted")
+    private static let unregistered = VirtError(
+        .operationInvalid, .rpc, "lock owner details have not been registered")
+
+    private func checkUnrestricted(_ client: ClientHandle) throws(VirtError) {
+        guard clients[client.id]?.client.isRestricted != true else {
+            throw VirtError(.operationDenied, .rpc, "lock manager connection has been restricted")
+        }
     }
 
     private func owner(_ client: ClientHandle) throws(VirtError) -> LockOwner {
-        guard let known = clients[client.id] else {
-            throw VirtError(.operationInvalid, .locking, "lock owner details have not been registered")
-        }
-        guard !known.isRestricted else { throw Self.restricted }
-        return known.owner
+        try checkUnrestricted(client)
+        guard let owner = clients[client.id]?.client.owner else { throw Self.unregistered }
+        return owner
     }
 
-    /// The connection that a guest inherited is gone, and so is the guest or its right to run.
-    private func closed(_ client: ClientHandle) async {
-        guard let known = clients.removeValue(forKey: client.id) else { return }
-        let pid = known.owner.pid
+    /// A connection is gone. If a guest had inherited it, the guest is gone, or has lost its right to run.
+    func closed(_ id: UInt64) async {
+        guard !isLeaving, let connected = clients.removeValue(forKey: id) else { return }
+        stored.forgetClient(id)
         // A daemon's own short connections hold nothing: the owner is another process.
-        guard client.identity.processID == Int64(pid) else { return }
-        var released = direct.releaseAll(owner: pid)
-        for path in spaces.keys { released += spaces[path]?.releaseAll(owner: pid) ?? 0 }
-        updateHolders()
-        guard released > 0, let pid = pid_t(exactly: pid), pid > 1 else { return }
-        log.info("'\(known.owner.name)' (process \(pid)) let go of \(released) locks")
-        await end(pid)
+        guard connected.isOwner else { return }
+        let owner = connected.client.owner
+        let count = releaseAll(owner: owner.pid)
+        guard count > 0, let process = connected.process else { return }
+        log.info("'\(owner.name)' (process \(owner.pid)) let go of \(count) locks")
+        await end(process)
     }
 
     /// A guest must not run on without its locks.
-    private func end(_ pid: pid_t) async {
-        guard kill(pid, SIGTERM) == 0 else { return }
-        for _ in 0..<8 {
-            try? await loop.sleep(for: Self.termination / 8)
-            if kill(pid, 0) != 0 { return }
-        }
-        log.warning("process \(pid) goes on without its locks and is killed")
-        kill(pid, SIGKILL)
+    private func end(_ process: RunningChild) async {
+        guard process.kill(SIGTERM) else { return }
+        guard (try? await process.waitExit(timeout: Self.termination)) ?? nil == nil else { return }
+        log.warning("process \(process.pid) goes on without its locks and is killed")
+        process.kill(SIGKILL)
     }
 
-    // MARK: Spaces and resources
+    /// The daemon ends. The connections that the next process of the service finds again are left as they are.
+    func leave() -> Set<UInt64> {
+        isLeaving = true
+        guard !stored.notify.isActive else { return Set(clients.keys.filter(stored.holdsClient)) }
+        for path in allSpaces.flatMap({ $0.resources.values.map(\.path) }).sorted() {
+            log.warning("lock '\(path)' ends with this daemon")
+        }
+        return []
+    }
+
+    // MARK: Spaces
 
     func addSpace(_ path: String, _ client: ClientHandle) throws(VirtError) {
         _ = try owner(client)
-        guard !path.isEmpty, spaces[path] == nil else {
-            throw VirtError(
-                .operationInvalid, .locking,
-                path.isEmpty ? "the default lockspace already exists" : "Lockspace for path \(path) already exists")
+        guard !path.isEmpty else {
+            throw VirtError(.operationInvalid, .rpc, "the default lockspace already exists")
+        }
+        guard spaces[path] == nil else {
+            throw VirtError(.internalError, .rpc, "Lockspace for path \(path) already exists")
         }
         try makeSpace(path)
     }
 
-    /// Makes sure that a space is there.
+    /// Makes sure that a space is there, for whoever asks.
     func ensureSpace(_ path: String, _ client: ClientHandle) throws(VirtError) {
-        _ = try owner(client)
+        try checkUnrestricted(client)
         if !path.isEmpty, spaces[path] == nil { try makeSpace(path) }
     }
 
     private func makeSpace(_ path: String) throws(VirtError) {
-        try FileSystem.makeDirectories(path, mode: 0o700)
-        spaces[path] = LockSpace(directory: path)
+        spaces[path] = try LockSpace(making: path)
+        stored.keep(space: path)
     }
 
-    /// Runs `body` on a space, for a client that may use it.
-    func with(
-        _ path: String, _ client: ClientHandle, _ body: @Sendable (inout LockSpace, UInt32) throws -> Void
-    ) throws {
-        let owner = try owner(client)
-        defer { updateHolders() }
-        if path.isEmpty { return try body(&direct, owner.pid) }
-        guard var space = spaces[path] else {
-            throw VirtError(.internalError, .locking, "Lockspace for path \(path) does not exist")
-        }
-        defer { spaces[path] = space }
-        try body(&space, owner.pid)
+    func create(_ name: String, in path: String, _ client: ClientHandle) throws(VirtError) {
+        _ = try owner(client)
+        try space(path).create(name)
     }
+
+    func delete(_ name: String, in path: String, _ client: ClientHandle) throws(VirtError) {
+        _ = try owner(client)
+        try space(path).delete(name)
+    }
+
+    private func space(_ path: String) throws(VirtError) -> LockSpace {
+        if path.isEmpty { return direct }
+        guard let space = spaces[path] else {
+            throw VirtError(.internalError, .rpc, "Lockspace for path \(path) does not exist")
+        }
+        return space
+    }
+
+    func set(_ space: LockSpace) {
+        if let directory = space.directory { spaces[directory] = space } else { direct = space }
+    }
+
+    // MARK: Locks
+
+    func acquire(
+        _ name: String, in path: String, flags: LockResource.Flags, _ client: ClientHandle
+    ) throws(VirtError) {
+        let owner = try owner(client)
+        var space = try space(path)
+        let resource = try space.acquire(name, owner: LockHolder(pid: owner.pid), flags: flags)
+        set(space)
+        stored.keep(resource, in: path)
+        updateHolders()
+    }
+
+    func release(_ name: String, in path: String, _ client: ClientHandle) throws(VirtError) {
+        let owner = try owner(client)
+        var space = try space(path)
+        let release = try space.release(name, owner: owner.pid)
+        set(space)
+        finish(release, in: path)
+        updateHolders()
+    }
+
+    /// Takes everything from a process; how many resources it held.
+    func releaseAll(owner: UInt32) -> Int {
+        var count = 0
+        for var space in allSpaces {
+            let releases = space.releaseAll(owner: owner)
+            guard !releases.isEmpty else { continue }
+            set(space)
+            for release in releases { finish(release, in: space.directory ?? "") }
+            count += releases.count
+        }
+        updateHolders()
+        return count
+    }
+
+    private func finish(_ release: LockSpace.Release, in path: String) {
+        switch release {
+        case .left(let resource): stored.keep(resource, in: path)
+        case .ended(let resource):
+            // In this order: the store's copy would be taken for a lock that is held.
+            stored.forget(resource, in: path)
+            resource.end()
+        }
+    }
+
+    var allSpaces: [LockSpace] { [direct] + spaces.values }
 
     /// Each process that holds locks keeps the daemon from ending.
-    private func updateHolders() {
-        let all = [direct] + spaces.values
-        let now = Set(all.flatMap { $0.resources.values.flatMap(\.owners) })
+    func updateHolders() {
+        let now = Set(allSpaces.flatMap { $0.resources.values.flatMap { $0.owners.map(\.pid) } })
         for _ in now.subtracting(holders) { inhibitor.hold("locks held by guests") }
         for _ in holders.subtracting(now) { inhibitor.release("locks held by guests") }
         holders = now

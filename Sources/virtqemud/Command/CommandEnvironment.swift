@@ -1,4 +1,3 @@
-import QEMUMonitor
 
 /// What a command line depends on besides the guest and QEMU: the driver's configuration, and what was opened or made
 /// for this start.

@@ -41,6 +41,9 @@ extension QEMUDriver {
         SaveHandlers.install(into: &remote, driver: self)
         InputHandlers.install(into: &remote, driver: self)
         BlockHandlers.install(into: &remote, driver: self)
+        BlockJobHandlers.install(into: &remote, driver: self)
+        CheckpointHandlers.install(into: &remote, driver: self)
+        BackupHandlers.install(into: &remote, driver: self)
         InterfaceHandlers.install(into: &remote, driver: self)
         AgentHandlers.install(into: &remote, driver: self)
         AddressHandlers.install(into: &remote, driver: self)
@@ -54,6 +57,6 @@ extension QEMUDriver {
     }
 
     private func hypervisorVersion() async throws -> UInt64 {
-        UInt64(try await capabilities.facts(of: Emulators.standard(arch: Emulators.hostArch)).version)
+        UInt64(try await capabilities.facts(of: try Emulators.standard(arch: Emulators.hostArch)).version)
     }
 }

@@ -35,6 +35,8 @@ struct clinux_child {
     const uint8_t *affinity; // a cpu_set_t of affinity_size bytes, or NULL
     int32_t affinity_size;
     const char *cgroup_procs; // NULL, or the file to write the child's id to
+    int32_t connection;       // one of `targets`, a UNIX socket that the child connects, or -1
+    const char *connection_path;
     const char *pid_file;     // NULL, or the file to write the child's id to and keep locked
 };
 
@@ -48,6 +50,7 @@ enum clinux_stage {
     CLINUX_STAGE_LIMITS,
     CLINUX_STAGE_AFFINITY,
     CLINUX_STAGE_CGROUP,
+    CLINUX_STAGE_CONNECTION,
     CLINUX_STAGE_HANDSHAKE, // with error 0: the child waits to be released
     CLINUX_STAGE_CREDENTIALS,
     CLINUX_STAGE_CAPABILITIES,

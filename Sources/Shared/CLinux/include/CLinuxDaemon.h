@@ -18,6 +18,11 @@ int clinux_block_signals(const int *signals, int count);
 // The number of the next pending signal, 0 when there is none, or -errno.
 int clinux_read_signal(int fd);
 
+// Replaces the process's program: its pid, what is not close-on-exec and the environment stay. The signals are unblocked
+// for the new program, and restart_signal is ignored until that asks for it, so that it cannot end a program that
+// starts. Returns -errno on failure, with everything as it was.
+int clinux_replace_program(char *const *arguments, const int *signals, int count, int restart_signal);
+
 // Bytes in a close-on-exec memfd, sealed against change. A descriptor or -errno.
 int clinux_memory_file(const char *name, const void *bytes, size_t length);
 

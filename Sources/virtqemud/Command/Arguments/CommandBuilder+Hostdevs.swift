@@ -73,7 +73,7 @@ extension CommandBuilder {
         let alias = controllerAlias(.scsi, place.controller) ?? "scsi\(place.controller)"
         let node = "libvirt-\(device.source.nodeIndex ?? 0)-backend"
         if let secret = secretObject("\(node)-secret0") { add(object: secret) }
-        var storage = BlockStorage(scsiSource(device), node: node, builder: self)
+        var storage = BlockStorage(scsiSource(device), node: node)
         storage.isBare = true
         storage.readonly = device.readonly
         add(blockdev: storage.properties)

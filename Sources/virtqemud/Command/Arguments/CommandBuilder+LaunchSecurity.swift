@@ -1,4 +1,3 @@
-import QEMUMonitor
 import VirtCore
 import VirtModel
 

@@ -31,12 +31,9 @@ struct MemoryBackend {
         self.id = id
         self.module = module
         let size = module.target.size ?? 0
-        if builder.machine.isPPC64 {
-            let label = module.target.labelSize ?? 0
-            kibibytes = Self.aligned(size >= label ? size - label : 0, to: 256 << 10) &+ label
-        } else {
-            kibibytes = Self.aligned(size, to: 2 << 10)
-        }
+        // On pSeries the label is not part of what is rounded, and the definition's completion has done it.
+        let isWhole = builder.machine.isPPC64 && module.model == .nvdimm
+        kibibytes = isWhole ? size : Self.aligned(size, to: builder.machine.isPPC64 ? 256 << 10 : 2 << 10)
         node = module.target.node
         let backing = builder.domain.memoryBacking
         isShared = (module.access ?? backing.access).map { $0 == .shared }

@@ -1,8 +1,9 @@
-import QEMUMonitor
+import VirtCore
 
 extension CapabilityProbe {
-    /// The machine types in QEMU's order, its default first.
-    static func machines(_ reply: JSONValue?) -> [QEMUCapabilities.Machine] {
+    /// The machine types in QEMU's order, but the one first that a guest of the architecture has by default: libvirt's
+    /// own choice, else QEMU's.
+    static func machines(_ reply: JSONValue?, _ architecture: String) -> [QEMUCapabilities.Machine] {
         let machines: [QEMUCapabilities.Machine] = (reply?.array ?? []).compactMap { entry in
             guard let name = entry["name"]?.string, name != "none" else { return nil }
             var machine = QEMUCapabilities.Machine(name: name)
@@ -17,14 +18,20 @@ extension CapabilityProbe {
             machine.deprecated = entry["deprecated"]?.bool ?? false
             return machine
         }
-        return machines.filter(\.isDefault) + machines.filter { !$0.isDefault }
+        let preferred = Architecture.named(architecture)?.preferredMachine
+        let first =
+            machines.lastIndex { preferred != nil && ($0.name == preferred || $0.alias == preferred) }
+            ?? machines.lastIndex(where: \.isDefault)
+        guard let first else { return machines }
+        return [machines[first]] + machines[..<first] + machines[(first + 1)...]
     }
 
     static func cpus(_ reply: JSONValue?) -> [QEMUCapabilities.CPU] {
         (reply?.array ?? []).compactMap { entry in
             guard let name = entry["name"]?.string else { return nil }
             var cpu = QEMUCapabilities.CPU(name: name)
-            cpu.typeName = entry["typename"]?.string
+            // POWER lists aliases without a type.
+            cpu.typeName = entry["typename"]?.string.flatMap { $0.isEmpty ? nil : $0 }
             if let features = entry["unavailable-features"]?.array {
                 cpu.blockers = features.compactMap(\.string)
                 cpu.usable = features.isEmpty

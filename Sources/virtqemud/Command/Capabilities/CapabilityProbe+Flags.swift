@@ -1,11 +1,12 @@
 import QEMUMonitor
+import VirtCore
 
 extension CapabilityProbe {
     /// Sets every flag that has its witness in the replies, and those that follow from others.
     static func addFlags(_ replies: Replies, _ capabilities: inout QEMUCapabilities, ask: Ask) async throws {
         let evidence = Evidence(replies, architecture: capabilities.architecture)
         for (flag, witness) in FlagWitness.table where evidence.shows(witness) { capabilities.flags.insert(flag) }
-        let machines = try await machineProperties(replies, ask: ask)
+        let machines = try await machineProperties(replies, capabilities.architecture, ask: ask)
         for case (let flag, .machineProperty(let machine, let property)) in FlagWitness.table
         where machines[machine]?.contains(property) == true {
             capabilities.flags.insert(flag)
@@ -30,19 +31,17 @@ extension CapabilityProbe {
             (.compatDeprecated, capabilities.has(.objectQapified)),
         ]
         for (flag, holds) in consequences where holds { capabilities.flags.insert(flag) }
-        if Architecture.isS390(capabilities.architecture) {
-            if capabilities.has(.virtioCcw) { capabilities.flags.insert(.virtualCssBridge) }
-            if !capabilities.has(.virtualCssBridgeCssidUnrestricted) { capabilities.flags.remove(.vfioCcw) }
-        }
     }
 
     /// The properties of the machine types that a witness names; an alias stands for the versioned type.
-    private static func machineProperties(_ replies: Replies, ask: Ask) async throws -> [String: Set<String>] {
+    private static func machineProperties(
+        _ replies: Replies, _ architecture: String, ask: Ask
+    ) async throws -> [String: Set<String>] {
         var wanted: [String] = []
         for case (_, .machineProperty(let machine, _)) in FlagWitness.table where !wanted.contains(machine) {
             wanted.append(machine)
         }
-        let known = machines(replies["query-machines"])
+        let known = machines(replies["query-machines"], architecture)
         var commands: [QMPCommand] = []
         var names: [String] = []
         for name in wanted {

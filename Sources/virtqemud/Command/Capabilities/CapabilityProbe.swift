@@ -46,14 +46,17 @@ package enum CapabilityProbe {
         guard let target = replies["query-target"]?["arch"]?.string else {
             throw VirtError(.internalError, .qemu, "query-target reply was missing arch data")
         }
-        capabilities.architecture = Architecture.name(ofTarget: target)
+        guard let architecture = Architecture.name(ofTarget: target) else {
+            throw VirtError(.internalError, .qemu, "Unknown QEMU arch \(target)")
+        }
+        capabilities.architecture = architecture
     }
 
     private static func accelerator(
         _ replies: Replies, _ capabilities: inout QEMUCapabilities, ask: Ask
     ) async throws -> QEMUCapabilities.Accelerator {
         var accelerator = QEMUCapabilities.Accelerator()
-        accelerator.machines = machines(replies["query-machines"])
+        accelerator.machines = machines(replies["query-machines"], capabilities.architecture)
         accelerator.cpus = cpus(replies["query-cpu-definitions"])
         if accelerator.cpus.contains(where: { $0.name == "max" }) { capabilities.flags.insert(.cpuMax) }
         (accelerator.hostCPU, capabilities.hyperv) = try await HostModelProbe(capabilities).run(ask: ask)

@@ -1,4 +1,5 @@
 import QEMUMonitor
+import VirtCore
 
 /// Asks for the host's processor as QEMU sees it, and for the Hyper-V enlightenments that it can have.
 struct HostModelProbe {

@@ -1,4 +1,4 @@
-import QEMUMonitor
+import VirtCore
 
 /// QEMU's description of its own protocol (`query-qmp-schema`), searched by paths.
 ///

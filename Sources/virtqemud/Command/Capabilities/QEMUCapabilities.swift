@@ -28,8 +28,10 @@ package struct QEMUCapabilities: Sendable, Equatable {
         package var binaryTime: Int64 = 0
         /// mtime of the directory with QEMU's modules, 0 where it is missing.
         package var modulesTime: Int64 = 0
-        /// ctime of the daemon that gathered the facts.
+        /// ctime of the daemon that the facts are for: C libvirt's, where it is installed, so that it takes them over.
         package var selfTime: Int64 = 0
+        /// ctime of the daemon that gathered the facts; nil in C libvirt's files.
+        package var proberTime: Int64?
         /// libvirt's version as a number.
         package var selfVersion: UInt64 = 0
         package var kvmVersion: UInt32 = 0
@@ -196,15 +198,8 @@ extension QEMUCapabilities {
         accelerator(kvm: isKVM).machines.first { $0.alias == name }?.name ?? name
     }
 
-    /// The machine type of guests that name none: libvirt's own choice for the architecture, else QEMU's.
+    /// The machine type of guests that name none, which is the first.
     package func preferredMachine(kvm isKVM: Bool) -> String? {
-        let machines = accelerator(kvm: isKVM).machines
-        let preferred = [
-            "i686": "pc", "x86_64": "pc", "s390x": "s390-ccw-virtio", "ppc64": "pseries", "ppc64le": "pseries",
-        ]
-        if let name = preferred[architecture], machines.contains(where: { $0.name == name || $0.alias == name }) {
-            return canonicalMachine(name, kvm: isKVM)
-        }
-        return machines.first(where: \.isDefault)?.name
+        accelerator(kvm: isKVM).machines.first?.name
     }
 }

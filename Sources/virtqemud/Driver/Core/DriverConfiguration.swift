@@ -27,18 +27,27 @@ struct DriverConfiguration: Sendable {
     /// Whether virtlogd keeps the guests' output; else QEMU writes the file itself.
     var usesLogDaemon = true
     var sandbox: Int32 = -1
+    var locks = LockManager.none
     /// What host-wide names and paths the security driver list has: "dac" is always there for root.
     var securityDrivers: [String] = []
     var capabilityFilters: [String] = []
+    /// The controllers of `cgroup_controllers`; nil: whatever the host has.
+    var cgroupControllers: [String]?
 
     init() {}
 
     /// Reads the settings; throws libvirt's error for a value of a wrong type or out of range.
-    init(_ file: ConfigFile, isSession: Bool) throws(VirtError) {
+    ///
+    /// - Parameter lockFile: qemu-lockd.conf, if it is asked for.
+    init(
+        _ file: ConfigFile, isSession: Bool, lockFile: () throws(VirtError) -> ConfigFile = { .empty(name: "") }
+    ) throws(VirtError) {
+        locks = try LockManager(name: try file.string("lock_manager"), configuration: lockFile)
         try readDisplays(file)
         try readLimits(file)
         if let list = try file.strings("security_driver", orSingle: true) { securityDrivers = list }
         if let list = try file.strings("capability_filters") { capabilityFilters = list }
+        cgroupControllers = try file.strings("cgroup_controllers")
         if isSession {
             uid = getuid()
             gid = getgid()

@@ -12,11 +12,13 @@ struct DriverPaths: Sendable {
     let run: String
     let qemuConf: String
     let isSession: Bool
+    private let etc: String
 
     init(_ paths: DaemonPaths) {
         configuration = paths.etcLibvirt + "/qemu"
         autostart = paths.etcLibvirt + "/qemu/autostart"
         isSession = paths.isSession
+        etc = paths.etcLibvirt
         state = paths.isSession ? paths.runLibvirt + "/qemu/run" : paths.runLibvirt + "/qemu"
         library = paths.isSession ? paths.etcLibvirt + "/qemu" : paths.varLibLibvirt + "/qemu"
         cache = paths.varCacheLibvirt + "/qemu"
@@ -26,6 +28,8 @@ struct DriverPaths: Sendable {
         qemuConf = paths.etcLibvirt + "/qemu.conf"
     }
 
+    var lockSocket: String { run + "/virtlockd-sock" }
+    var lockConf: String { etc + "/qemu-lockd.conf" }
     var channelTarget: String { library + "/channel/target" }
     var save: String { library + "/save" }
     var dump: String { library + "/dump" }
@@ -45,5 +49,10 @@ struct DriverPaths: Sendable {
     }
 
     func domainLibrary(_ name: String, id: Int32) -> String { library + "/" + Self.shortName(name, id: id) }
+    /// Where the guest's memory is, when it is in files.
+    func domainMemory(_ name: String, id: Int32) -> String {
+        ram + "/" + Self.shortName(name, id: id).dropFirst("domain-".count)
+    }
+
     func domainChannels(_ name: String, id: Int32) -> String { channelTarget + "/" + Self.shortName(name, id: id) }
 }

@@ -51,11 +51,18 @@ struct GuestRuntime: Sendable {
     /// The highest number of an image so far.
     var nodeIndex: UInt32 = 0
     var descriptorSetIndex: UInt32 = 0
+    /// Nil where the guest runs without control groups.
+    var cgroup: GuestCgroup?
     var taints: Set<Taint> = []
     /// The guest was asked to reboot by shutting down: it is reset instead of ended.
     var fakeReboot = false
     var usesLogDaemon = true
     var remembersOwner = true
+    var blockJobs: [BlockJob] = []
+    /// The backup that runs.
+    var backup: BackupJob?
+    /// virtlockd holds the guest's locks.
+    var holdsLocks = false
     var agentTimeout: Int32 = -2
     /// The `<cpu>` of the definition before the host's answer was put in, as XML.
     var originalCPU: String?

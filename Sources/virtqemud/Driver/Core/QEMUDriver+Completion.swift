@@ -33,11 +33,12 @@ extension QEMUDriver {
 
     /// What the guest's emulator can do.
     func facts(for domain: Domain) async throws -> QEMUCapabilities {
-        try await capabilities.facts(of: emulator(of: domain))
+        try await capabilities.facts(of: try emulator(of: domain))
     }
 
-    func emulator(of domain: Domain) -> String {
-        domain.devices.emulator ?? Emulators.standard(arch: domain.os.arch ?? Emulators.hostArch)
+    func emulator(of domain: Domain) throws(VirtError) -> String {
+        if let path = domain.devices.emulator { return path }
+        return try Emulators.standard(arch: domain.os.arch ?? Emulators.hostArch)
     }
 
     func completionContext(for domain: Domain) async throws -> DomainCompletionContext {
@@ -45,6 +46,10 @@ extension QEMUDriver {
         if domain.devices.emulator == nil, !FileSystem.exists(path) {
             throw VirtError(.configUnsupported, .qemu, "No emulator found for arch '\(domain.os.arch ?? "")'")
         }
+        return try await completionContext(emulator: path)
+    }
+
+    func completionContext(emulator path: String) async throws -> DomainCompletionContext {
         let facts = try await capabilities.facts(of: path)
         return completions.context(path, facts, paths, tpms: await softwareTPM.versions())
     }
@@ -69,14 +74,12 @@ enum Emulators {
         #endif
     }
 
-    /// Where Debian has the emulator of an architecture.
-    static func standard(arch: String) -> String {
-        switch arch {
-        case "i686": "/usr/bin/qemu-system-i386"
-        case "armv7l", "armv6l": "/usr/bin/qemu-system-arm"
-        case "ppc64le": "/usr/bin/qemu-system-ppc64"
-        default: "/usr/bin/qemu-system-\(arch)"
+    /// The emulator of guests that name none.
+    static func standard(arch: String) throws(VirtError) -> String {
+        guard let path = QEMUCapabilitiesCache.emulator(for: arch, host: hostArch) else {
+            throw VirtError(.configUnsupported, .domain, "No emulator found for arch '\(arch)'")
         }
+        return path
     }
 }
 
@@ -88,6 +91,9 @@ final class CompletionContexts: Sendable {
     }
 
     private let entries = Mutex<[String: Entry]>([:])
+
+    /// The context that was made last for an emulator.
+    func known(_ path: String) -> DomainCompletionContext? { entries.withLock { $0[path]?.context } }
 
     func context(
         _ path: String, _ facts: QEMUCapabilities, _ paths: DriverPaths, tpms: Set<TPM.Version>

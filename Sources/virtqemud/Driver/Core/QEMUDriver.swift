@@ -25,6 +25,7 @@ package final class QEMUDriver: DaemonDriver {
     let capabilities: QEMUCapabilitiesCache
     let owner: FileOwner
     let completions = CompletionContexts()
+    let recentDefinitions = RecentDefinitions()
     let processorSwitches = ProcessorSwitchesCache()
     let softwareTPM = SoftwareTPM()
     let hostDescription: HostDescription
@@ -51,12 +52,15 @@ package final class QEMUDriver: DaemonDriver {
 
     private static func readConfiguration(_ paths: DriverPaths) async throws -> DriverConfiguration {
         try await BlockingPool.shared.run {
-            guard FileSystem.exists(paths.qemuConf) else {
-                return try DriverConfiguration(.empty(name: paths.qemuConf), isSession: paths.isSession)
+            try DriverConfiguration(read(paths.qemuConf), isSession: paths.isSession) { () throws(VirtError) in
+                try read(paths.lockConf)
             }
-            let file = try ConfigFile.parse(bytes: FileSystem.read(paths.qemuConf), name: paths.qemuConf)
-            return try DriverConfiguration(file, isSession: paths.isSession)
         }
+    }
+
+    private static func read(_ path: String) throws(VirtError) -> ConfigFile {
+        guard FileSystem.exists(path) else { return .empty(name: path) }
+        return try ConfigFile.parse(bytes: FileSystem.read(path), name: path)
     }
 
     /// Keeps other daemons from driving the same guests until this process ends.

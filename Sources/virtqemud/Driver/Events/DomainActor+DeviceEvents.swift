@@ -116,6 +116,7 @@ extension DomainActor {
         state = .paused(.ioError)
         publish()
         emit(.suspended(.ioError))
+        releaseLocksSoon()
         scheduleSave()
     }
 }

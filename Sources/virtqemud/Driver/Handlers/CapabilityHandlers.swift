@@ -24,7 +24,8 @@ enum CapabilityHandlers {
             try arguments.flags.checkFlags(4, "qemuNodeGetSEVInfo")
             return try await encryption(arguments.nparams, driver)
         }
-        table.on(RemoteProgram.ConnectGetSysinfo.self) { _, _ in
+        table.on(RemoteProgram.ConnectGetSysinfo.self) { arguments, _ in
+            try arguments.flags.checkFlags(0, "qemuConnectGetSysinfo")
             throw VirtError(.configUnsupported, .qemu, "Host SMBIOS information is not available")
         }
         table.onAsync(RemoteProgram.ConnectDomainXmlToNative.self) { arguments, _ in
@@ -39,17 +40,19 @@ enum CapabilityHandlers {
         let description = driver.hostDescription
         var document = HostCapabilities()
         document.host = try await BlockingPool.shared.run { description.host(.read()) }
-        for architecture in HostDescription.architectures {
-            guard let emulator = QEMUCapabilitiesCache.emulator(for: architecture, host: Emulators.hostArch),
-                let facts = try? await driver.capabilities.facts(of: emulator)
-            else { continue }
+        let emulators = Architecture.all.map {
+            QEMUCapabilitiesCache.emulator(for: $0.name, host: Emulators.hostArch)
+        }
+        let known = await driver.capabilities.facts(ofAll: Set(emulators.compactMap(\.self)))
+        for (architecture, emulator) in zip(Architecture.all, emulators) {
+            guard let emulator, let facts = known[emulator] else { continue }
             document.guests.append(HostDescription.guest(architecture, emulator, facts))
         }
         return document
     }
 
     private static func encryption(_ count: Int32, _ driver: QEMUDriver) async throws -> RemoteNodeGetSevInfoRet {
-        let facts = try await driver.capabilities.facts(of: Emulators.standard(arch: Emulators.hostArch))
+        let facts = try await driver.capabilities.facts(of: try Emulators.standard(arch: Emulators.hostArch))
         guard let sev = facts.sev else {
             throw VirtError(.operationUnsupported, .qemu, "QEMU does not support SEV guest")
         }
@@ -62,7 +65,7 @@ enum CapabilityHandlers {
     }
 
     private static func modelNames(_ architecture: String) async throws -> [String] {
-        guard HostDescription.architectures.contains(architecture) else {
+        guard Architecture.named(architecture) != nil else {
             throw VirtError(.invalidArg, .qemu, "cannot find architecture \(architecture)")
         }
         // ARM and s390 take every name.
@@ -81,81 +84,23 @@ enum CapabilityHandlers {
         let target = HypervisorTarget(
             emulator: arguments.emulatorbin, arch: arguments.arch, machine: arguments.machine,
             virtType: arguments.virttype)
-        let (emulator, facts, architecture) = try await emulator(target, driver)
-        let isKVM = try accelerator(arguments.virttype, facts, emulator)
-        let preferred = facts.preferredMachine(kvm: isKVM)
-        guard let name = arguments.machine ?? preferred, let machine = facts.machine(name, kvm: isKVM) else {
-            let name = arguments.machine ?? ""
+        let hypervisor = try await target.resolve(driver)
+        guard Architecture.isRun(hypervisor.architecture, byEmulatorOf: hypervisor.facts.architecture) else {
             throw VirtError(
-                .invalidArg, .qemu, "the machine '\(name)' is not supported by emulator '\(emulator)'")
+                .invalidArg, .qemu,
+                "Emulator '\(hypervisor.path)' does not support arch '\(hypervisor.architecture)'")
         }
+        let machine = try hypervisor.requiredMachine
         let (host, map) = try await BlockingPool.shared.run {
             var host = DomainCapabilityFacts.HostSupport()
-            host.addFirmware(architecture, machine.name)
+            host.addFirmware(hypervisor.architecture, machine.name)
             host.tpmVersions = HostDescription.tpmVersions()
             host.hasVFIO = HostDescription.hasVFIO
-            return (host, HostDescription.map(for: architecture))
+            return (host, HostDescription.map(for: hypervisor.architecture))
         }
         return DomainCapabilityFacts(
-            facts, emulator: emulator, architecture: architecture, machine: machine, kvm: isKVM, host: host, map: map
+            hypervisor.facts, emulator: hypervisor.path, architecture: hypervisor.architecture, machine: machine,
+            kvm: hypervisor.isKVM, host: host, map: map
         ).document
-    }
-
-    /// The facts of the QEMU that a client means, and whether it would run guests with KVM.
-    static func facts(
-        _ target: HypervisorTarget, _ driver: QEMUDriver
-    ) async throws -> (facts: QEMUCapabilities, isKVM: Bool) {
-        let (path, facts, _) = try await emulator(target, driver)
-        let isKVM = try accelerator(target.virtType, facts, path)
-        if let machine = target.machine, facts.machine(machine, kvm: isKVM) == nil {
-            throw VirtError(.invalidArg, .qemu, "the machine '\(machine)' is not supported by emulator '\(path)'")
-        }
-        return (facts, isKVM)
-    }
-
-    private static func emulator(
-        _ arguments: HypervisorTarget, _ driver: QEMUDriver
-    ) async throws -> (path: String, facts: QEMUCapabilities, architecture: String) {
-        if let name = arguments.arch, !HostDescription.architectures.contains(name) {
-            throw VirtError(.invalidArg, .qemu, "unknown architecture: \(name)")
-        }
-        if let binary = arguments.emulator {
-            let facts = try await driver.capabilities.facts(of: binary)
-            if let name = arguments.arch, !matches(facts.architecture, name) {
-                throw VirtError(
-                    .invalidArg, .qemu,
-                    "architecture from emulator '\(facts.architecture)' doesn't match given architecture '\(name)'")
-            }
-            return (binary, facts, arguments.arch ?? facts.architecture)
-        }
-        let architecture = arguments.arch ?? Emulators.hostArch
-        guard let binary = QEMUCapabilitiesCache.emulator(for: architecture, host: Emulators.hostArch) else {
-            throw VirtError(
-                .configUnsupported, .qemu, "unable to find any emulator to serve '\(architecture)' architecture")
-        }
-        return (binary, try await driver.capabilities.facts(of: binary), architecture)
-    }
-
-    private static func matches(_ emulated: String, _ wanted: String) -> Bool {
-        emulated == wanted || [emulated, wanted] == ["x86_64", "i686"] || [emulated, wanted] == ["armv7l", "armv6l"]
-            || [emulated, wanted] == ["ppc64", "ppc64le"]
-    }
-
-    private static func accelerator(_ type: String?, _ facts: QEMUCapabilities, _ emulator: String) throws -> Bool {
-        switch type {
-        case nil: return facts.has(.kvm)
-        case "qemu":
-            guard facts.has(.tcg) else { throw unsupported("tcg", emulator) }
-            return false
-        case "kvm":
-            guard facts.has(.kvm) else { throw unsupported("kvm", emulator) }
-            return true
-        case .some(let other): throw VirtError(.invalidArg, .qemu, "unknown virttype: \(other)")
-        }
-    }
-
-    private static func unsupported(_ accelerator: String, _ emulator: String) -> VirtError {
-        VirtError(
-            .invalidArg, .qemu, "the accel '\(accelerator)' is not supported by '\(emulator)' on this host")
     }
 }

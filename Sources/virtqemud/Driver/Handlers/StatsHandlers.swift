@@ -9,8 +9,9 @@ import VirtWire
 enum StatsHandlers {
     static func install(into table: inout HandlerTable, driver: QEMUDriver) {
         let registry = driver.registry
-        table.onAsync(RemoteProgram.ConnectGetAllDomainStats.self) { arguments, _ in
-            .init(retStats: try await BulkStatistics.gather(driver, arguments))
+        table.onEncoded(RemoteProgram.ConnectGetAllDomainStats.self) { arguments, _ in
+            let list = try await BulkStatistics.gather(driver, arguments)
+            return { list.encode(into: &$0) }
         }
         installBlocks(into: &table, registry)
         installMemory(into: &table, registry)
@@ -172,28 +173,8 @@ enum StatsHandlers {
         table.on(RemoteProgram.DomainGetCpuStats.self) { arguments, _ in
             try arguments.flags.checkFlags(4, "qemuDomainGetCPUStats")
             let (_, runtime) = try registry.snapshot(arguments.dom).running()
-            return try cpuStatistics(runtime, arguments)
+            return try ProcessorStatistics.answer(runtime, arguments)
         }
-    }
-
-    /// virDomainGetCPUStats: the total; without cgroups the kernel does not tell processors apart.
-    static func cpuStatistics(
-        _ runtime: GuestRuntime, _ arguments: RemoteDomainGetCpuStatsArgs
-    ) throws(VirtError) -> RemoteDomainGetCpuStatsRet {
-        guard arguments.startCpu == -1 else {
-            throw VirtError(.operationInvalid, .qemu, "cgroup CPUACCT controller is not mounted")
-        }
-        let list =
-            ProcessStatistics.read(pid: runtime.pid).map { statistics in
-                [
-                    TypedParameter("cpu_time", .ullong(statistics.total)),
-                    TypedParameter("user_time", .ullong(statistics.user)),
-                    TypedParameter("system_time", .ullong(statistics.system)),
-                ]
-            } ?? []
-        guard arguments.nparams > 0 else { return .init(params: [], nparams: Int32(list.count)) }
-        let shown = list.prefix(Int(clamping: arguments.nparams))
-        return .init(params: Array(shown), nparams: Int32(shown.count))
     }
 
     static func interfaceStatistics(

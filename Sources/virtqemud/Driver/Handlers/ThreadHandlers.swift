@@ -65,7 +65,9 @@ extension DomainActor {
             }
         }
         let answers = try await ask([QMPCommand("query-hotpluggable-cpus"), QMPCommand("query-cpus-fast")])
+        let before = runtime
         adoptProcessors(hotpluggable: answers[0], running: answers[1])
+        if let before { try await placeNewThreads(since: before) }
     }
 
     /// virDomainPinIOThread.
@@ -78,7 +80,7 @@ extension DomainActor {
             guard let thread = runtime.ioThreads.first(where: { $0.id == id }) else {
                 throw VirtError(.invalidArg, .qemu, "iothread \(id) not found")
             }
-            try wanted.apply(to: thread.thread)
+            try runtime.bind(.iothread(id), thread.thread, to: wanted)
         } definition: { domain in
             try domain.requireIOThread(id)
             var pin = CPUTuning.IOThreadPin()

@@ -9,18 +9,62 @@ package import VirtOS
 package enum CapabilityHelper {
     package static let option = "--qemu-capabilities"
 
+    /// How the helper ends; its standard error is the QEMU's.
+    private enum Ending: Int32 {
+        /// The facts are on standard output.
+        case done = 0
+        /// What went wrong is on standard output.
+        case failed = 1
+        /// QEMU ended with a failure before it had a monitor.
+        case notStarted = 2
+        /// QEMU ended well, but never had a monitor.
+        case noMonitor = 3
+    }
+
+    /// QEMU ended instead of greeting.
+    struct EndedEarly: Error {
+        let status: ExitStatus
+    }
+
     /// Runs the helper when the command line asks for it, and ends the process.
     package static func runIfRequested(_ arguments: [String] = CommandLine.arguments) async {
         guard arguments.count == 4, arguments[1] == option else { return }
         do {
             let loop = EventLoopGroup(count: 1, name: "probe").next()
             let facts = try await probe(arguments[3], user: ChildProcess.User(helperText: arguments[2]), on: loop)
-            try FileSystem.write(STDOUT_FILENO, Array(facts.formatCache().utf8), name: "standard output")
-            exit(0)
+            end(.done, try facts.formatCache())
+        } catch let error as EndedEarly {
+            end(error.status.isSuccess ? .noMonitor : .notStarted)
         } catch {
-            let message = (error as? VirtError)?.message ?? "\(error)"
-            try? FileSystem.write(STDERR_FILENO, Array(message.utf8), name: "standard error")
-            exit(1)
+            end(.failed, (error as? VirtError)?.message ?? "\(error)")
+        }
+    }
+
+    private static func end(_ ending: Ending, _ output: String = "") -> Never {
+        do {
+            try FileSystem.write(STDOUT_FILENO, Array(output.utf8), name: "standard output")
+            exit(ending.rawValue)
+        } catch {
+            exit(Ending.failed.rawValue)
+        }
+    }
+
+    /// What the daemon makes of the helper's end.
+    static func facts(_ binary: String, _ result: ChildProcess.Output) throws -> QEMUCapabilities {
+        let stderr = String(decoding: result.stderr.suffix(4096), as: UTF8.self)
+        guard case .exited(let code) = result.status, let ending = Ending(rawValue: code) else {
+            throw VirtError(
+                .internalError, .qemu, "Failed to probe QEMU binary with QMP: unexpected \(result.status): \(stderr)")
+        }
+        switch ending {
+        case .done: return try QEMUCapabilities.parse(cache: result.stdout)
+        case .failed:
+            throw VirtError(.internalError, .qemu, String(decoding: result.stdout.prefix(4096), as: UTF8.self))
+        case .notStarted:
+            throw VirtError(
+                .internalError, .qemu, "Failed to start QEMU binary \(binary) for probing: \(stderr)")
+        case .noMonitor:
+            throw VirtError(.systemError, .qemu, "QEMU binary \(binary) ended without a monitor to probe it with")
         }
     }
 
@@ -41,10 +85,32 @@ package enum CapabilityHelper {
         return facts
     }
 
-    private static func withQEMU(
+    /// Starts a QEMU without a machine, talks to it, and ends it.
+    static func withQEMU<Result: Sendable>(
         _ binary: String, accelerators: String, user: ChildProcess.User?, on loop: EventLoop,
-        _ body: (@escaping CapabilityProbe.Ask) async throws -> QEMUCapabilities
-    ) async throws -> QEMUCapabilities {
+        _ body: (@escaping CapabilityProbe.Ask) async throws -> Result
+    ) async throws -> Result {
+        let (running, socket) = try start(binary, accelerators: accelerators, user: user, on: loop)
+        defer { running.kill(SIGKILL) }
+        let monitor: QEMUMonitor
+        do {
+            monitor = try await QEMUMonitor.open(socket, loop: loop)
+        } catch {
+            guard let status = try await running.waitExit(timeout: .seconds(5)) else { throw error }
+            throw EndedEarly(status: status)
+        }
+        try await monitor.negotiate()
+        let facts = try await body { try await monitor.executeAll($0, timeout: .seconds(30)) }
+        await monitor.close()
+        running.kill(SIGKILL)
+        _ = await running.waitExit()
+        return facts
+    }
+
+    /// Apart from the above so that nothing holds QEMU's end of the socket afterwards: its end would not be seen.
+    private static func start(
+        _ binary: String, accelerators: String, user: ChildProcess.User?, on loop: EventLoop
+    ) throws -> (RunningChild, DescriptorBox) {
         let (ours, theirs) = try pair()
         var child = ChildProcess(
             binary,
@@ -55,15 +121,7 @@ package enum CapabilityHelper {
         child.descriptors = [3: theirs, 2: DescriptorBox(try OwnedDescriptor(duplicating: STDERR_FILENO))]
         child.user = user
         child.newProcessGroup = true
-        let running = try ChildProcess.spawn(child, on: loop)
-        defer { running.kill(SIGKILL) }
-        let monitor = try await QEMUMonitor.open(ours, loop: loop)
-        try await monitor.negotiate()
-        let facts = try await body { try await monitor.executeAll($0, timeout: .seconds(30)) }
-        await monitor.close()
-        running.kill(SIGKILL)
-        _ = await running.waitExit()
-        return facts
+        return (try ChildProcess.spawn(child, on: loop), ours)
     }
 
     private static func pair() throws -> (DescriptorBox, DescriptorBox) {

@@ -1,5 +1,4 @@
 import QEMUCommand
-import QEMUMonitor
 import VirtCore
 import VirtModel
 import VirtOS

@@ -116,21 +116,15 @@ struct HostDescription: Sendable {
 
     // MARK: Guests
 
-    /// The architectures in libvirt's order.
-    static let architectures = [
-        "alpha", "armv6l", "armv7l", "armv7b", "aarch64", "cris", "i686", "ia64", "lm32", "m68k", "microblaze",
-        "microblazeel", "mips", "mipsel", "mips64", "mips64el", "or32", "parisc", "parisc64", "ppc", "ppcle", "ppc64",
-        "ppc64le", "ppcemb", "riscv32", "riscv64", "s390", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "unicore32",
-        "x86_64", "xtensa", "xtensaeb",
-    ]
-
     /// What guests of an architecture can be.
-    static func guest(_ architecture: String, _ emulator: String, _ facts: QEMUCapabilities) -> HostCapabilities.Guest {
+    static func guest(
+        _ architecture: Architecture, _ emulator: String, _ facts: QEMUCapabilities
+    ) -> HostCapabilities.Guest {
         var guest = HostCapabilities.Guest()
-        guest.arch.name = architecture
-        guest.arch.wordSize = UInt32(clamping: Architecture.wordSize(architecture))
+        guest.arch.name = architecture.name
+        guest.arch.wordSize = UInt32(clamping: architecture.wordSize)
         guest.arch.emulator = emulator
-        let accelerator = facts.has(.tcg) ? facts.tcg : facts.kvm
+        let accelerator = facts.accelerator(kvm: facts.has(.kvm))
         guest.arch.machines = accelerator.machines.flatMap { machine in
             let own = HostCapabilities.Machine(
                 machine.name, maximumCPUs: machine.maximumCPUs, deprecated: machine.deprecated ? true : nil)
@@ -144,10 +138,10 @@ struct HostDescription: Sendable {
         }
         if facts.has(.tcg) { guest.arch.domains.append(.init("qemu")) }
         if facts.has(.kvm) { guest.arch.domains.append(.init("kvm")) }
-        guest.features.pae = architecture == "i686"
-        guest.features.nonPAE = architecture == "i686"
-        let isX86 = Architecture.isX86(architecture)
-        if isX86 || architecture == "aarch64" { guest.features.acpi = .init(on: true, toggle: true) }
+        guest.features.pae = architecture.name == "i686"
+        guest.features.nonPAE = architecture.name == "i686"
+        let isX86 = Architecture.isX86(architecture.name)
+        if isX86 || architecture.name == "aarch64" { guest.features.acpi = .init(on: true, toggle: true) }
         if isX86 { guest.features.apic = .init(on: true, toggle: false) }
         return guest
     }

@@ -50,17 +50,45 @@ package actor QEMUCapabilitiesCache {
         return try await probe.value
     }
 
+    /// The facts of many binaries, of which at most one per processor is probed at a time. Those that can't be probed
+    /// are missing.
+    package func facts(ofAll binaries: Set<String>) async -> [String: QEMUCapabilities] {
+        await withTaskGroup(of: (String, QEMUCapabilities?).self) { group in
+            var waiting = binaries.sorted()[...]
+            func startNext() {
+                guard let binary = waiting.popFirst() else { return }
+                group.addTask { (binary, try? await self.facts(of: binary)) }
+            }
+            for _ in 0..<max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) { startNext() }
+            var known: [String: QEMUCapabilities] = [:]
+            while let (binary, facts) = await group.next() {
+                known[binary] = facts
+                startNext()
+            }
+            return known
+        }
+    }
+
     /// Probes a binary whatever is known of it; the file isn't touched.
     package nonisolated func probe(_ binary: String) async throws -> QEMUCapabilities {
         let user = user.map(\.helperText) ?? "-"
         let result = try await ChildProcess.run(
             "/proc/self/exe", [CapabilityHelper.option, user, binary], input: nil, timeout: .seconds(60),
             outputLimit: 16 << 20)
-        guard result.status.isSuccess else {
-            let reason = String(decoding: result.stderr.suffix(4096), as: UTF8.self)
-            throw VirtError(.internalError, .qemu, "Failed to probe QEMU binary with QMP: \(reason)")
+        return try CapabilityHelper.facts(binary, result)
+    }
+
+    /// Talks to a QEMU without a machine.
+    nonisolated func withQEMU<Result: Sendable>(
+        _ binary: String, _ body: (@escaping CapabilityProbe.Ask) async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await CapabilityHelper.withQEMU(
+                binary, accelerators: "kvm:tcg", user: user, on: loop, body)
+        } catch let error as CapabilityHelper.EndedEarly {
+            throw VirtError(
+                .internalError, .qemu, "Failed to start QEMU binary \(binary) for probing: \(error.status)")
         }
-        return try QEMUCapabilities.parse(cache: result.stdout)
     }
 
     private func confirms(_ entry: Entry, _ host: HostFacts, _ binaryTime: Int64) -> Bool {
@@ -108,9 +136,8 @@ package actor QEMUCapabilitiesCache {
         guard let time = HostFacts.changeTime(binary) else {
             throw .system(errno, .qemu, "Cannot check QEMU binary \(binary)")
         }
-        guard unsafe access(binary, X_OK) == 0 else {
-            throw .system(errno, .qemu, "QEMU binary \(binary) is not executable")
-        }
+        let problem = FileSystem.isDirectory(binary) ? EISDIR : unsafe access(binary, X_OK) == 0 ? 0 : errno
+        guard problem == 0 else { throw .system(problem, .qemu, "QEMU binary \(binary) is not executable") }
         return time
     }
 
@@ -128,22 +155,15 @@ package actor QEMUCapabilitiesCache {
 extension QEMUCapabilitiesCache {
     /// The emulator that libvirt chooses for guests of an architecture; nil when none is installed.
     package nonisolated static func emulator(for architecture: String, host: String) -> String? {
-        var names = ["qemu-system-" + binarySuffix(architecture)]
-        if architecture == host || (architecture == "i686" && host == "x86_64") {
-            if architecture == "i686" { names.append("qemu-system-x86_64") }
-            names.append("qemu-kvm")
-        }
-        if let found = names.lazy.compactMap({ ChildProcess.find($0) }).first { return found }
-        let fallback = "/usr/libexec/qemu-kvm"
-        return unsafe names.contains("qemu-kvm") && access(fallback, X_OK) == 0 ? fallback : nil
-    }
-
-    private nonisolated static func binarySuffix(_ architecture: String) -> String {
-        switch architecture {
-        case "i686": "i386"
-        case "armv6l", "armv7l": "arm"
-        case "ppc64le": "ppc64"
-        default: architecture
-        }
+        let isNative = Architecture.isNative(architecture, host: host)
+        var candidates = [architecture]
+        // Only the emulator of the host can run such a guest with KVM.
+        if host == "aarch64", architecture == "armv7l" { candidates.insert(host, at: 0) }
+        if isNative { candidates.append(host) }
+        if Architecture.isPPC64(architecture) { candidates.append("ppc64") }
+        let targets = candidates.compactMap { Architecture.named($0)?.target }
+        if let found = targets.lazy.compactMap({ ChildProcess.find("qemu-system-" + $0) }).first { return found }
+        // The one emulator of Red Hat's systems, outside of PATH.
+        return isNative ? "/usr/libexec/qemu-kvm" : nil
     }
 }

@@ -85,8 +85,10 @@ extension DomainActor {
                 "disk bus '\(disk.target.bus?.rawValue ?? "none")' cannot be hotplugged.")
         }
         try await prepare(&disk)
-        let files = try await takeFiles(of: disk)
+        try await lock(disk.lockSubject)
+        var files: [GuestRuntime.OwnedFile] = []
         do {
+            files = try await takeFiles(of: disk)
             try await run(disk: disk, in: domain)
             var devices = Devices()
             devices.disks = [disk]
@@ -94,6 +96,7 @@ extension DomainActor {
             try await finishPlug(alias, devices)
         } catch {
             await giveBack(files)
+            await unlock(disk.lockSubject)
             throw error
         }
     }

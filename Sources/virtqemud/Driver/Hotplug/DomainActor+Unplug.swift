@@ -12,6 +12,7 @@ extension DomainActor {
     ///
     /// - Parameter waits: whether to wait for the guest, for a while.
     func unplug(_ alias: String, waits: Bool) async throws {
+        if let disk = live?.devices.disks.first(where: { $0.info.alias == alias }) { try requireIdle(disk) }
         try await command("device_del", ["id": .string(alias)])
         guard waits, try await isUnplugged(alias) else { return }
         await finishUnplug(alias)
@@ -77,6 +78,7 @@ extension DomainActor {
             await attempt("blockdev-del", ["node-name": .string("libvirt-\(index)-format")])
             await attempt("blockdev-del", ["node-name": .string("libvirt-\(index)-storage")])
         }
+        await unlock(disk.lockSubject)
         let paths = Set(disk.chain.compactMap(\.localPath))
         let files = runtime?.ownedFiles.filter { paths.contains($0.path) } ?? []
         runtime?.ownedFiles.removeAll { paths.contains($0.path) }

@@ -128,6 +128,7 @@ extension DomainActor {
         var files: [GuestRuntime.OwnedFile] = []
         if !disk.source.isEmpty {
             try await prepare(&disk)
+            try await lock(disk.lockSubject)
             files = try await takeFiles(of: disk)
         } else {
             // A drive without medium takes a number too.
@@ -138,6 +139,7 @@ extension DomainActor {
             try await swap(alias, to: disk, force: force)
         } catch {
             await giveBack(files)
+            await unlock(disk.lockSubject)
             throw error
         }
         guard let now = live?.devices.disks.firstIndex(where: { $0.info.alias == alias }) else { return }

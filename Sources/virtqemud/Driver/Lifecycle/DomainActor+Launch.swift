@@ -12,8 +12,14 @@ extension DomainActor {
     func launch(_ command: QEMUCommandLine, _ plan: inout StartPlan) async throws {
         plan.log?.write(logHeader(command, plan.facts))
         plan.log = await plan.log?.marked()
+        if driver.configuration.locks != .none { plan.setLockSocket(DescriptorBox(try UnixSocket.make())) }
         let child = childProcess(command, plan)
         let loop = self.loop
+        let group = try plannedCgroup(plan.domain)
+        // Taken back after the process: a group with members stays.
+        plan.undo.add("control group") {
+            _ = try? await BlockingPool.shared.run { _ = group?.group.remove() }
+        }
         let process = try await BlockingPool.shared.run { try ChildProcess.spawn(child, on: loop) }
         plan.undo.add("process") {
             process.kill(SIGKILL)
@@ -24,7 +30,9 @@ extension DomainActor {
         addStatusUndo(&plan)
         // A daemon that dies from here on finds the guest again.
         try await writeStatus()
-        try await process.waitForHandshake()
+        try await waitForChild(process, plan)
+        try await enterCgroup(process.pid, group, plan.domain)
+        try await bindLocks(plan)
         try await takeFiles(&plan)
         try await process.release()
         plan.descriptors = [:]
@@ -36,6 +44,7 @@ extension DomainActor {
         child.environment = command.environment
         child.descriptors = plan.descriptors
         child.daemonize = true
+        child.connection = plan.lockNumber.map { .init(descriptor: $0, path: driver.paths.lockSocket) }
         child.newSession = true
         child.handshake = true
         child.umask = 0o002
@@ -52,6 +61,15 @@ extension DomainActor {
             child.user = .init(uid: configuration.uid, gid: configuration.gid, groups: configuration.groups)
         }
         return child
+    }
+
+    /// Waits until the child has done all but become QEMU.
+    private func waitForChild(_ process: RunningChild, _ plan: StartPlan) async throws {
+        do {
+            try await process.waitForHandshake()
+        } catch let error as VirtError where plan.lockSocket != nil && error.message.contains(driver.paths.lockSocket) {
+            throw LockFailure.beforeExec("XML-RPC", error)
+        }
     }
 
     private func addStatusUndo(_ plan: inout StartPlan) {
@@ -115,11 +133,23 @@ extension DomainActor {
         return try await QEMUMonitor.connect(path: path, loop: loop, callbacks: callbacks)
     }
 
-    /// Lets the guest's processors run; the state follows from QEMU's event.
-    func letRun(_ reason: DomainState.Running) async throws {
+    /// Lets the processors run, with the locks that this takes; the state follows from QEMU's event.
+    func resumeProcessors(_ reason: DomainState.Running) async throws {
         guard let monitor = runtime?.monitor else { throw removedError }
-        runtime?.pendingRunning = reason
-        try await monitor.execute("cont", timeout: MonitorTimeout.standard)
+        try await acquireLocks()
+        do {
+            runtime?.pendingRunning = reason
+            try await monitor.execute("cont", timeout: MonitorTimeout.standard)
+        } catch {
+            runtime?.pendingRunning = nil
+            await releaseLocks()
+            throw error
+        }
+    }
+
+    /// Lets the guest's processors run.
+    func letRun(_ reason: DomainState.Running) async throws {
+        try await resumeProcessors(reason)
         if state.kind != .running {
             // QEMU tells of its resuming before it answers; a state that says otherwise means it did not.
             state = .running(reason)

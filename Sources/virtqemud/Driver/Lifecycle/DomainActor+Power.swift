@@ -27,6 +27,7 @@ extension DomainActor {
             self.runtime?.pendingPause = .user
             try await self.monitor.execute("stop", timeout: MonitorTimeout.standard)
             self.runtime?.pendingPause = nil
+            await self.releaseLocks()
             await self.saveStatus()
         }
     }
@@ -44,8 +45,7 @@ extension DomainActor {
             if self.state == .crashed(.panicked) {
                 throw VirtError(.operationInvalid, .qemu, "domain is crashed")
             }
-            self.runtime?.pendingRunning = .unpaused
-            try await self.monitor.execute("cont", timeout: MonitorTimeout.standard)
+            try await self.resumeProcessors(.unpaused)
             self.runtime?.pendingRunning = nil
             await self.saveStatus()
         }

@@ -13,7 +13,7 @@ extension DomainActor {
             let (domain, _) = try running()
             try AgentRules.requireConnected(domain)
         }
-        let impact = try ModificationImpact(flags & 3, isActive: runtime != nil, isPersistent: config != nil)
+        let impact = try ModificationImpact(flags & 3, isActive: runtime != nil, isPersistent: isPersistent)
         if flags & 4 != 0 { return try await setMaximumVCPUs(count, impact, flags & 3, client) }
         if impact.live { try check(count, live, "live") }
         if impact.config { try check(count, config, "persistent") }
@@ -79,7 +79,9 @@ extension DomainActor {
 
     private func refreshProcessors() async throws {
         let answers = try await ask([QMPCommand("query-hotpluggable-cpus"), QMPCommand("query-cpus-fast")])
+        let before = runtime
         adoptProcessors(hotpluggable: answers[0], running: answers[1])
+        if let before { try await placeNewThreads(since: before) }
     }
 
     /// virDomainAddIOThread.
@@ -119,7 +121,12 @@ extension DomainActor {
         }
     }
 
-    private func refreshThreads() async throws { adoptIOThreads(try await command("query-iothreads")) }
+    private func refreshThreads() async throws {
+        let answer = try await command("query-iothreads")
+        let before = runtime
+        adoptIOThreads(answer)
+        if let before { try await placeNewThreads(since: before) }
+    }
 }
 
 extension Domain {

@@ -11,6 +11,7 @@ extension DomainActor {
         live = status.domain
         runtime = status.runtime
         state = status.state
+        runtime?.holdsLocks = driver.configuration.locks != .none && status.state.kind == .running
         generation += 1
         driver.reserveID(status.runtime.id)
         for port in status.runtime.displayPorts { driver.displayPorts.reserve(port) }
@@ -68,7 +69,9 @@ extension DomainActor {
         }
         let monitor = try await openMonitor(runtime.monitorPath)
         self.runtime?.monitor = monitor
+        await findCgroup()
         try await resynchronize()
+        await refreshBlockJobs()
         if state.kind == .shutdown { finishShutdown() }
         await saveStatus()
         if let domain = self.live { await driver.runHook(domain, "reconnect", "begin") }

@@ -12,7 +12,7 @@ extension DomainActor {
         try await checkProcessor(&plan)
         try await setInitialState(plan)
         try await askForDevices()
-        try await pinThreads(plan.domain)
+        try await placeThreads(plan.domain)
     }
 
     /// Terminals, processors and threads.
@@ -79,11 +79,12 @@ extension DomainActor {
     private func askForDevices() async throws {
         let answers = try await ask([
             QMPCommand("query-balloon"), QMPCommand("qom-list", ["path": "/machine/peripheral"]),
-            QMPCommand("query-block"),
+            QMPCommand("query-block"), QMPCommand("query-memory-devices"),
         ])
         adoptBalloon(answers[0])
         adoptDevices(answers[1])
         adoptDrives(answers[2])
+        adoptMemoryDevices(answers[3])
         publish()
     }
 
@@ -94,6 +95,7 @@ extension DomainActor {
             QMPCommand("query-hotpluggable-cpus"), QMPCommand("query-cpus-fast"), QMPCommand("query-iothreads"),
             QMPCommand("query-block"), QMPCommand("query-chardev"), QMPCommand("query-balloon"),
             QMPCommand("query-jobs"), QMPCommand("qom-list", ["path": "/machine/peripheral"]),
+            QMPCommand("query-memory-devices"),
         ])
         adoptStatus(answers[1])
         adoptProcessors(hotpluggable: answers[2], running: answers[3])
@@ -102,6 +104,7 @@ extension DomainActor {
         adoptTerminals(answers[6])
         adoptBalloon(answers[7])
         adoptDevices(answers[9])
+        adoptMemoryDevices(answers[10])
         publish()
     }
 
@@ -202,28 +205,6 @@ extension DomainActor {
                 emit(.suspended(word == "io-error" ? .ioError : word == "watchdog" ? .watchdog : .paused))
             }
         default: break
-        }
-    }
-
-    /// Binds the guest's threads to the processors that its definition gives them.
-    func pinThreads(_ domain: Domain) async throws {
-        guard let runtime else { return }
-        let count = ProcessorSet.hostCount
-        func set(_ members: [UInt32]) -> ProcessorSet { ProcessorSet(members.map { Int($0) }, count: count) }
-        let standard = domain.vcpu.cpuset.map { set($0.members) }
-        if let emulator = domain.cpuTuning.emulatorPin.map({ set($0.members) }) ?? standard {
-            try emulator.apply(to: runtime.pid)
-        }
-        for (index, vcpu) in runtime.vcpus.enumerated() {
-            let pin = domain.cpuTuning.vcpuPins.first { $0.vcpu == UInt32(clamping: index) }
-            guard let thread = vcpu.thread, let wanted = pin.map({ set($0.cpuset.members) }) ?? standard else {
-                continue
-            }
-            try wanted.apply(to: thread)
-        }
-        for thread in runtime.ioThreads {
-            guard let pin = domain.cpuTuning.iothreadPins.first(where: { $0.iothread == thread.id }) else { continue }
-            try set(pin.cpuset.members).apply(to: thread.thread)
         }
     }
 }

@@ -1,6 +1,7 @@
 import QEMUMonitor
 import VirtCore
 import VirtModel
+import VirtOS
 import VirtRPC
 import VirtXML
 
@@ -11,10 +12,10 @@ extension DomainActor {
         _ api: String, flags: UInt32, _ client: ClientHandle, guest: (Domain, GuestRuntime) async throws -> Void,
         definition: (inout Domain) throws -> Void
     ) async throws {
-        _ = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: config != nil)
+        _ = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: isPersistent)
         try await withJob(.modify, api, client: client.id) {
             let impact = try ModificationImpact(
-                flags, isActive: self.runtime != nil, isPersistent: self.config != nil)
+                flags, isActive: self.runtime != nil, isPersistent: self.isPersistent)
             if impact.live, var domain = self.live, let runtime = self.runtime {
                 try definition(&domain)
                 try await guest(domain, runtime)
@@ -33,13 +34,13 @@ extension DomainActor {
     func pin(vcpu: UInt32, _ set: ProcessorSet, flags: UInt32, _ client: ClientHandle) async throws {
         guard !set.isEmpty else { throw VirtError(.invalidArg, .qemu, "Empty cpu list for pinning") }
         let wanted = set.clamped
-        let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: config != nil)
+        let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: isPersistent)
         try await change("virDomainPinVcpuFlags", flags: flags, client) { domain, runtime in
             guard runtime.vcpus.indices.contains(Int(vcpu)), let thread = runtime.vcpus[Int(vcpu)].thread else {
                 throw VirtError(
                     .invalidArg, .qemu, "vcpu \(vcpu) is out of range of live cpu count \(domain.onlineVCPUs)")
             }
-            try wanted.apply(to: thread)
+            try runtime.bind(.vcpu(Int(vcpu)), thread, to: wanted)
         } definition: { domain in
             guard vcpu < domain.vcpu.maximum else {
                 throw VirtError(
@@ -59,9 +60,9 @@ extension DomainActor {
     func pinEmulator(_ set: ProcessorSet, flags: UInt32, _ client: ClientHandle) async throws {
         guard !set.isEmpty else { throw VirtError(.invalidArg, .qemu, "Empty cpu list for pinning") }
         let wanted = set.clamped
-        let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: config != nil)
+        let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: isPersistent)
         try await change("virDomainPinEmulator", flags: flags, client) { _, runtime in
-            try wanted.apply(to: runtime.pid)
+            try runtime.bind(.emulator, runtime.pid, to: wanted)
         } definition: { domain in
             domain.cpuTuning.emulatorPin = BitSet(wanted.processors.map { UInt32(clamping: $0) })
         }
@@ -92,7 +93,7 @@ extension DomainActor {
     private func setMaximumMemory(
         _ kibibytes: UInt64, _ flags: UInt32, _ api: String, _ client: ClientHandle
     ) async throws {
-        let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: config != nil)
+        let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: isPersistent)
         guard !impact.live else {
             throw VirtError(
                 .operationInvalid, .qemu, "cannot resize the maximum memory on an active domain")
@@ -142,6 +143,14 @@ extension DomainActor {
             throw VirtError(.operationInvalid, .domain, "domain is not running")
         }
         return try await monitor.execute(name, arguments, timeout: MonitorTimeout.standard)
+    }
+}
+
+extension GuestRuntime {
+    /// Binds a thread, and the group that it is in, to processors.
+    func bind(_ threads: GuestCgroup.Threads, _ thread: Int32, to processors: ProcessorSet) throws(VirtError) {
+        if let cgroup, cgroup.has(.cpuset) { try cgroup.threads(threads).setProcessors(processors.description) }
+        try processors.apply(to: thread)
     }
 }
 

@@ -14,6 +14,9 @@ struct StartPlan: Sendable {
     let masterKey = MasterKey.random()
     var log: GuestLog?
     var isPaused = false
+    /// The socket that the child connects to virtlockd, and QEMU keeps.
+    private(set) var lockSocket: DescriptorBox?
+    private(set) var lockNumber: Int32?
     /// QEMU's number of the descriptor that it reads its state from.
     private(set) var saved: Int32?
     private var nextDescriptor: Int32 = 30
@@ -30,6 +33,12 @@ struct StartPlan: Sendable {
         nextDescriptor += 1
         descriptors[number] = descriptor
         return number
+    }
+
+    /// Lets the child connect to virtlockd.
+    mutating func setLockSocket(_ socket: DescriptorBox) {
+        lockSocket = socket
+        lockNumber = pass(socket)
     }
 
     /// Lets QEMU wait for a saved state instead of booting.

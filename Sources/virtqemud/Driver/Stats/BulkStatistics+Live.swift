@@ -1,6 +1,7 @@
 import QEMUMonitor
 import VirtCore
 import VirtModel
+import VirtOS
 
 extension BulkStatistics {
     /// The groups of a running guest, in libvirt's order.
@@ -24,10 +25,15 @@ extension BulkStatistics {
     }
 
     private static func addProcess(_ list: inout [TypedParameter], _ runtime: GuestRuntime) {
-        guard let statistics = ProcessStatistics.read(pid: runtime.pid) else { return }
-        list.append(TypedParameter("cpu.time", .ullong(statistics.total)))
-        list.append(TypedParameter("cpu.user", .ullong(statistics.user)))
-        list.append(TypedParameter("cpu.system", .ullong(statistics.system)))
+        if let time = try? runtime.cgroup?.group.processorTime() {
+            list.append(TypedParameter("cpu.time", .ullong(time.total)))
+            list.append(TypedParameter("cpu.user", .ullong(time.user)))
+            list.append(TypedParameter("cpu.system", .ullong(time.system)))
+        } else if let statistics = ProcessStatistics.read(pid: runtime.pid) {
+            list.append(TypedParameter("cpu.time", .ullong(statistics.total)))
+            list.append(TypedParameter("cpu.user", .ullong(statistics.user)))
+            list.append(TypedParameter("cpu.system", .ullong(statistics.system)))
+        }
         list.append(TypedParameter("cpu.cache.monitor.count", .uint(0)))
         list.append(TypedParameter("cpu.haltpoll.success.time", .ullong(0)))
         list.append(TypedParameter("cpu.haltpoll.fail.time", .ullong(0)))

@@ -1,4 +1,4 @@
-import QEMUMonitor
+import VirtCore
 
 /// What the guest's balloon driver tells of its memory. KiB, unless said otherwise; nil where the guest does not tell.
 struct MemoryStatistics: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import QEMUMonitor
+import VirtCore
 
 /// The places for processors that QEMU offers (`query-hotpluggable-cpus`), in the order of the processors' numbers.
 struct VCPUSlots: Sendable {

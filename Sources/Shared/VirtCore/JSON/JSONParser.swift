@@ -1,5 +1,3 @@
-package import VirtCore
-
 /// Reads one JSON text (RFC 8259) out of bytes that nobody vouches for: strict UTF-8, bounded depth, no recursion
 /// beyond it.
 ///

@@ -1,4 +1,3 @@
-import QEMUMonitor
 import Testing
 import VirtCore
 
