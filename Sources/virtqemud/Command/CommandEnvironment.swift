@@ -1,3 +1,4 @@
+import VirtCore
 
 /// What a command line depends on besides the guest and QEMU: the driver's configuration, and what was opened or made
 /// for this start.

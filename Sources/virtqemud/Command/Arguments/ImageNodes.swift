@@ -68,7 +68,9 @@ package struct ImageNodes: Sendable {
 
     private var sliceName: String { Self.name(source.index) + "-slice-sto" }
 
-    private var isRaw: Bool { format.type == "raw" && (source.encryption == nil || source.encryption?.engine == .librbd) }
+    private var isRaw: Bool {
+        format.type == "raw" && (source.encryption == nil || source.encryption?.engine == .librbd)
+    }
 
     /// The part of a file that holds an image of another format than raw is a node of its own.
     package var slice: JSONObject? {
