@@ -5,7 +5,13 @@ extension Domain {
     /// Turns the guest into what `domxml-to-native` shows: nothing is opened or asked for, so every network card
     /// stands on a plain tap device and gets a new place, ports are those of a host without guests.
     package mutating func prepareForNative() {
-        devices.hostdevs = devices.interfaces.compactMap(\.hostDevice) + devices.hostdevs
+        // An interface that is a device of the host leaves that device behind, without a place.
+        let hosts = devices.interfaces.compactMap { interface -> Hostdev? in
+            var device = interface.hostDevice
+            device?.info = DeviceInfo()
+            return device
+        }
+        devices.hostdevs = hosts + devices.hostdevs
         for index in devices.interfaces.indices {
             let old = devices.interfaces[index]
             var plain = Interface()
