@@ -42,7 +42,7 @@ extension QEMUDriver {
     }
 
     func completionContext(for domain: Domain) async throws -> DomainCompletionContext {
-        let path = emulator(of: domain)
+        let path = try emulator(of: domain)
         if domain.devices.emulator == nil, !FileSystem.exists(path) {
             throw VirtError(.configUnsupported, .qemu, "No emulator found for arch '\(domain.os.arch ?? "")'")
         }
