@@ -7,7 +7,7 @@ PREFIX ?= /usr
 FUZZ_SECONDS ?= 60
 CORPUS ?=
 
-.PHONY: help deps build run test test-systemd lint bench conformance fuzz install guest clean
+.PHONY: help deps build run test test-systemd test-takeover lint bench conformance fuzz install guest clean
 
 help:
 	@grep -E '^## ' Makefile | sed 's/^## //'
@@ -44,6 +44,13 @@ test-systemd:
 	@scripts/guest.sh $(GUEST)
 	swift build
 	Tests/Integration/systemd.sh .build/debug $(GUEST)
+
+## make test-takeover  guests change hands between C libvirtd and our daemons (installs libvirt-daemon-system)
+test-takeover:
+	@scripts/deps.sh build test takeover
+	@scripts/guest.sh $(GUEST)
+	swift build
+	Tests/Integration/takeover.sh .build/debug $(GUEST)
 
 ## make lint         formatting, sizes, and that generated code is current
 lint:

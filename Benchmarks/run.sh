@@ -13,6 +13,7 @@ rounds=${BENCH_ROUNDS:-2}
 load=$build/rpcload
 direct=/run/libvirt/virtqemud-sock
 front=/run/libvirt/libvirt-sock
+relay=/run/libvirt/relay-sock
 # On a disk: a definition is not durable in memory.
 work=$(mktemp -d /var/tmp/virtswarm-bench.XXXXXX)
 declare -A inside=() result=() sandbox=()
@@ -155,18 +156,60 @@ measure_echo() {
     echo_pid=
 }
 
+# measure_proxy NAME DEPTH CALL...: virtproxyd and the bare relay beside the daemon behind them, in turns.
 measure_proxy() {
     at ours test -S $front || return 0
-    local name=$1 round socket
-    shift
+    local name=$1 depth=$2 round socket
+    shift 2
     say "  $name"
+    start_relay
     for round in $(seq "$rounds"); do
-        for socket in $direct $front; do
-            at ours "$load" load $socket 64 1 "$seconds" "$@" | value calls_per_s >>"$work/$name.$(basename $socket)"
+        for socket in $direct $front $relay; do
+            at ours "$load" load $socket 64 "$depth" "$seconds" "$@" |
+                value calls_per_s >>"$work/$name.$(basename $socket)"
         done
     done
     result[$name.c]=$(median <"$work/$name.virtqemud-sock")
     result[$name.ours]=$(median <"$work/$name.libvirt-sock")
+    result[$name.bound.c]=${result[$name.c]}
+    result[$name.bound.ours]=$(median <"$work/$name.relay-sock")
+    result[$name.share.c]=${result[$name.bound.ours]}
+    result[$name.share.ours]=${result[$name.ours]}
+}
+
+start_relay() {
+    at ours test -S $relay && return 0
+    nsenter --target "${inside[ours]}" --mount --net --pid -- setsid --fork "$build/rpcrelay" $relay $direct \
+        >/dev/null 2>>"$work/relay.log" </dev/null
+    local _
+    for _ in $(seq 100); do
+        at ours test -S $relay && return 0
+        sleep 0.05
+    done
+}
+
+# Processor time of a daemon so far, in ticks.
+ticks() { at "$1" awk '{ print $14 + $15 }' "/proc/$(pid_in "$1" "$(daemon_of "$1")")/stat"; }
+
+# What a definition costs: ours in a process of its own, and both daemons' processor time for defining and printing it.
+measure_model() {
+    say "  model"
+    local side round before line hertz count=400
+    hertz=$(getconf CLK_TCK)
+    for round in $(seq "$rounds"); do
+        line=$("$build/modeltimes" "$here/domain.xml")
+        value total_us <<<"$line" >>"$work/model"
+        for side in $(sides); do
+            before=$(ticks "$side")
+            at "$side" "$load" rewrite "$(socket_of "$side")" "$here/domain.xml" $count bench-m >/dev/null
+            awk -v t=$(($(ticks "$side") - before)) -v h="$hertz" -v n=$count 'BEGIN { print t * 1e6 / h / n }' \
+                >>"$work/rewrite.$side"
+        done
+    done
+    result[model]=$line
+    result[model.ours]=$(median <"$work/model")
+    for side in $(sides); do result[rewrite.$side]=$(median <"$work/rewrite.$side"); done
+    [ -z "${result[rewrite.c]:-}" ] || result[model.c]=${result[rewrite.c]}
 }
 
 measure_definitions() {
@@ -219,13 +262,33 @@ measure_flood() {
     at ours "$load" destroy $direct guest-0000 >/dev/null || true
 }
 
-# row TEXT NAME GOAL LIMIT: OURS / C against "at least" (>=) or "at most" (<=) the limit.
+# What virtlogd takes from one writer, from a hundred, and with 200 logs open.
+measure_logs() {
+    say "  logs"
+    local side round key
+    for round in $(seq "$rounds"); do
+        for side in $(sides); do
+            at "$side" python3 "$here/logs.py" "$(pid_in "$side" virtlogd)" /run/libvirt/virtlogd-sock \
+                /var/log/libvirt "$seconds" >"$work/log.logs.$side" || continue
+            for key in mb_per_s cpu_ms_per_mb spread rss_mb; do
+                value $key <"$work/log.logs.$side" | grep . >>"$work/logs.$key.$side" || true
+            done
+        done
+    done
+    for side in $(sides); do
+        for key in mb_per_s cpu_ms_per_mb spread rss_mb; do
+            [ ! -e "$work/logs.$key.$side" ] || result[logs.$key.$side]=$(median <"$work/logs.$key.$side")
+        done
+    done
+}
+
+# row TEXT NAME [GOAL LIMIT]: OURS / C against "at least" (>=) or "at most" (<=) the limit.
 row() {
-    local text=$1 ours=${result[$2.ours]:-} c=${result[$2.c]:-} goal=$3 limit=$4 ratio=- verdict=
+    local text=$1 ours=${result[$2.ours]:-} c=${result[$2.c]:-} goal=${3:-} limit=${4:-} ratio=- verdict=
     if [ -n "$ours" ] && [ -n "$c" ]; then
         ratio=$(awk -v a="$ours" -v b="$c" 'BEGIN { if (b > 0) printf "%.2f", a / b; else print "-" }')
         verdict=$(awk -v r="$ratio" -v g="$goal" -v l="$limit" \
-            'BEGIN { if (r == "-") print ""; else print ((g == ">=") ? r >= l : r <= l) ? "met" : "MISSED" }')
+            'BEGIN { if (r == "-" || g == "") print ""; else print ((g == ">=") ? r >= l : r <= l) ? "met" : "MISSED" }')
     fi
     printf '%-46s %12s %12s %8s  %-8s %s\n' "$text" "${ours:--}" "${c:--}" "$ratio" "$goal $limit" "$verdict"
 }
@@ -240,10 +303,21 @@ table() {
     row "XML of a domain, 64 clients, calls/s" xml ">=" 4
     row "define a domain durably, ms" define "<=" 0.6
     row "start-up with $domains definitions, s" restart "<=" 0.3
-    row "state through virtproxyd (direct under C)" proxystate ">=" 0.7
-    row "XML through virtproxyd (direct under C)" proxyxml ">=" 0.7
+    local name text
+    for name in "state:proxystate" "XML:proxyxml" "state, 4 in flight:proxydeep" "list of $domains:proxylist"; do
+        IFS=: read -r text name <<<"$name"
+        row "$text through virtproxyd (direct under C)" "$name" ">=" 0.7
+        row "  through a bare relay in C (direct under C)" "$name.bound"
+        row "  virtproxyd against the bare relay (under C)" "$name.share"
+    done
+    row "definition, parse to format (C: define+XML), us" model "<=" 0.25
+    row "  CPU of the whole daemon for define and XML" rewrite
     row "domain start, ms" start "<=" 0.4
     row "domain destroy, ms" destroy "<=" 0.2
+    row "virtlogd, one writer, MB/s" logs.mb_per_s ">=" 4
+    row "virtlogd, processor time, ms/MB" logs.cpu_ms_per_mb "<=" 0.4
+    printf '\nvirtlogd, 100 writers: most / least taken %s (goal <= 1.2; C %s); resident MB with 200 logs %s (goal <= 12)\n' \
+        "${result[logs.spread.ours]:--}" "${result[logs.spread.c]:--}" "${result[logs.rss_mb.ours]:--}"
     printf '\nresident MB (anonymous)\n'
     local entry
     for entry in "virtqemud idle:idle.virtqemud:20 (8)" "virtqemud with $domains definitions:full.ours:34 (22)" \
@@ -253,7 +327,9 @@ table() {
         IFS=: read -r text key goal <<<"$entry"
         [ -z "${result[$key]:-}" ] || printf '  %-44s %14s  %s\n' "$text" "${result[$key]}" "${goal:+<= $goal}"
     done
-    printf '\n200 slow calls at once: %s\n' "${result[flood]:-not measured} (goal: pongs = pings, ratio < 2)"
+    printf '\na definition read, completed, checked, printed: %s (goal: total_us <= 150)\n' \
+        "${result[model]:-not measured}"
+    printf '200 slow calls at once: %s\n' "${result[flood]:-not measured} (goal: pongs = pings, ratio < 2)"
 }
 
 main() {
@@ -270,6 +346,7 @@ main() {
     local name
     for name in virtqemud virtproxyd virtlogd virtlockd; do result[idle.$name]=$(memory ours $name); done
     measure_locks
+    measure_logs
     measure_echo
     compare trivial calls_per_s 64 libversion
     compare single p50 1 libversion
@@ -278,8 +355,11 @@ main() {
     compare list calls_per_s 1 list
     compare stats calls_per_s 1 stats
     compare xml calls_per_s 64 xml bench-a-0000
-    measure_proxy proxystate state bench-a-0000
-    measure_proxy proxyxml xml bench-a-0000
+    measure_proxy proxystate 1 state bench-a-0000
+    measure_proxy proxyxml 1 xml bench-a-0000
+    measure_proxy proxydeep 4 state bench-a-0000
+    measure_proxy proxylist 1 list
+    measure_model
     measure_guest
     measure_flood
     table

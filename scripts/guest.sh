@@ -5,7 +5,7 @@
 set -euo pipefail
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
-version=4
+version=5
 if [ "$(cat "$out/version" 2>/dev/null)" = "$version" ] && [ -s "$out/vmlinuz" ] && [ -s "$out/initrd.gz" ]; then exit 0; fi
 
 echo "building the guest in $out"
@@ -84,6 +84,12 @@ while true; do
             seq 1 "${line#burst }" | sed 's/^/burst /'
             rm /tmp/burst
             ;;
+        write\ *)
+            echo "${line#write }" | dd of=/dev/vda bs=512 conv=sync 2>/dev/null
+            sync
+            echo "GUEST-WROTE ${line#write }"
+            ;;
+        show) echo "GUEST-READS $(dd if=/dev/vda bs=512 count=1 2>/dev/null | tr -d '\000')" ;;
         reboot) reboot -f ;;
         poweroff) poweroff -f ;;
     esac

@@ -9,6 +9,7 @@ enum Main {
                rpcload bare SOCKET CLIENTS DEPTH SECONDS [CALL]   without opening: the echo server
                rpcload flood SOCKET SECONDS CALL                  200 such calls at once, another client's p99
                rpcload define SOCKET TEMPLATE COUNT PREFIX
+               rpcload rewrite SOCKET TEMPLATE COUNT PREFIX       define and XML of one domain, over and over
                rpcload cycle SOCKET NAME ROUNDS                   start and destroy
                rpcload start|destroy SOCKET NAME
                rpcload ready SOCKET SINCE COUNT                   seconds until so many domains are listed
@@ -43,6 +44,8 @@ enum Main {
             return try Flood(path: path, seconds: seconds(words[2]), slow: .parse(words[3...], path)).run()
         case ("define", 5):
             return try Steps.define(path, template: words[2], count: count(words[3]), prefix: words[4])
+        case ("rewrite", 5):
+            return try Steps.rewrite(path, template: words[2], count: count(words[3]), prefix: words[4])
         case ("start", 3): return try Steps.once(path, Procedure.create, name: words[2])
         case ("destroy", 3): return try Steps.once(path, Procedure.destroy, name: words[2])
         case ("cycle", 4): return try Steps.cycle(path, name: words[2], rounds: count(words[3]))

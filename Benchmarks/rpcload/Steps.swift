@@ -22,6 +22,22 @@ enum Steps {
             + " p99=\(times.quantile(0.99).text())"
     }
 
+    /// Defines the same domain again and again and asks for its document each time.
+    static func rewrite(_ path: String, template: String, count: Int, prefix: String) throws -> String {
+        let text = try read(template)
+        let session = try Session.open(path)
+        defer { session.end() }
+        var definition: [UInt8] = []
+        definition.append(string: fill(text, prefix, 0))
+        var size = 0
+        for _ in 0..<count {
+            var payload = try session.call(Procedure.defineXML, definition)
+            payload.append(word: 0)
+            size = try session.call(Procedure.getXML, payload).count
+        }
+        return "rewritten=\(count) document=\(size)"
+    }
+
     /// Starts and destroys a domain so many times.
     static func cycle(_ path: String, name: String, rounds: Int) throws -> String {
         let session = try Session.open(path)

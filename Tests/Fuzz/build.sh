@@ -7,7 +7,8 @@
 #   // modules: CLinux VirtCore VirtWire       modules of the package in the order in which they depend on each other
 #   // with: ../VirtWireTests/CodecTable.swift more sources, relative to this directory
 #   // flags: -lxml2                           flags of compiler and linker
-# Modules are compiled once and again when one of their sources is newer.
+# Modules are compiled once and again when one of their sources, or a module before them, is newer.
+# Seeds, one file each: seeds/NAME.
 # Run: SWIFT_BACKTRACE=enable=no .build/fuzz/FuzzNAME -max_total_time=600 [CORPUS]
 set -eu
 name=$1
@@ -21,14 +22,22 @@ line() { sed -n "s,^// $1: ,,p" "$target"; }
 directory() {
     case $1 in
     QEMUMonitor) echo "$root/Sources/virtqemud/QMP" ;;
+    LogDriver) echo "$root/Sources/virtlogd/Driver" ;;
+    LockDriver) echo "$root/Sources/virtlockd/Driver" ;;
     QEMUCommand) echo "$root/Sources/virtqemud/Command" ;;
+    QEMUDriver) echo "$root/Sources/virtqemud/Driver" ;;
     *) echo "$root/Sources/Shared/$1" ;;
     esac
 }
-newer() { [ ! -e "$2" ] || [ -n "$(find "$1" -name "*.[ch]" -newer "$2" -o -name "*.swift" -newer "$2" | head -1)" ]; }
+# Whether an object is to be made again; the objects of the modules before it are known.
+newer() { [ ! -e "$2" ] || behind "$2" || [ -n "$(find "$1" -name "*.[ch]" -newer "$2" -o -name "*.swift" -newer "$2" | head -1)" ]; }
+behind() {
+    for before in $objects; do [ "$before" -nt "$1" ] && return 0; done
+    return 1
+}
 
 flags="-swift-version 6 -enable-upcoming-feature ExistentialAny -enable-upcoming-feature InternalImportsByDefault
-    -enable-upcoming-feature MemberImportVisibility -package-name virtswarm -parse-as-library
+    -enable-upcoming-feature MemberImportVisibility -package-name virtswarm -parse-as-library -enable-testing
     -sanitize=fuzzer,address -O -g -I $out $(line flags)"
 objects=
 for module in $(line modules); do

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 
+import failures
 import network
 from lifecycle import RESUMED, SUSPENDED, expect
 from swarm import Client, wait_for
@@ -62,7 +63,8 @@ def test_guest_that_ends_while_the_daemon_is_away(swarm):
 
 def test_kill_during_start(swarm):
     """Whatever the instant, the guest afterwards runs under control or not at all."""
-    swarm.virsh("define", "/dev/stdin", text=swarm.domain("fragile"))
+    network.start_default(swarm)
+    swarm.virsh("define", "/dev/stdin", text=swarm.domain("fragile", NIC))
     for _ in range(5):
         process = subprocess.Popen(["virsh", "-q", "-c", "qemu:///system", "start", "fragile"],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -73,3 +75,5 @@ def test_kill_during_start(swarm):
         if state != "shut off":
             swarm.virsh("destroy", "fragile")
         expect(swarm.virsh("domstate", "fragile").strip() == "shut off", "cannot be destroyed")
+        wait_for(f"nothing to be left, there is {failures.leftovers(swarm, 'fragile')}",
+                 lambda: not failures.leftovers(swarm, "fragile"))

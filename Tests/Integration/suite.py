@@ -3,21 +3,30 @@ import sys
 import time
 import traceback
 
+import blockjobs
 import devices
+import failures
+import hooks
 import hostile
+import images
+import kinds
 import lifecycle
 import limits
 import locks
 import network
+import polkit
 import restart
+import snapshots
 import storage
+import upgrade
 from swarm import Failure, Swarm, read, DAEMONS
 
 
 def main():
     build, guest, only = sys.argv[1:4]
     tests = [(f"{module.__name__}.{name}", function)
-             for module in (lifecycle, devices, limits, network, storage, hostile, restart, locks)
+             for module in (lifecycle, failures, devices, kinds, images, blockjobs, limits, network, polkit, hooks,
+                            storage, snapshots, hostile, restart, locks, upgrade)
              for name, function in vars(module).items() if name.startswith("test_")]
     swarm = Swarm(build, guest)
     swarm.start()
@@ -54,7 +63,7 @@ def clean(swarm):
     for name in swarm.virsh("list", "--name", ok=None).split():
         swarm.virsh("destroy", name, ok=None)
     for name in swarm.virsh("list", "--all", "--name", ok=None).split():
-        swarm.virsh("undefine", name, ok=None)
+        swarm.virsh("undefine", name, "--snapshots-metadata", "--checkpoints-metadata", ok=None)
     for name in swarm.virsh("net-list", "--name", ok=None).split():
         swarm.virsh("net-destroy", name, ok=None)
     for name in swarm.virsh("net-list", "--all", "--name", ok=None).split():

@@ -112,6 +112,9 @@ class Swarm:
 
     def boot(self, name, devices="", **options):
         self.virsh("define", "/dev/stdin", text=self.domain(name, devices, **options))
+        self.boot_again(name)
+
+    def boot_again(self, name):
         self.virsh("start", name)
         wait_for(f"guest {name}", lambda: "GUEST-UP" in self.console(name))
 

@@ -14,13 +14,16 @@ import tty
 import libvirt
 
 import network
+import upgrade
 from devices import make_image
 from lifecycle import RESUMED, SUSPENDED, expect
 from lockclient import AUTOCREATE, SHARED, LockClient, Owner, Prober, is_free
+from logclient import LogClient
 from swarm import DAEMONS, PATIENCE, Client, Failure, Swarm, read, wait_for
 
 REPEAT = int(os.environ.get("VIRTSWARM_REPEAT", "3"))
-KILLS = 10 * REPEAT
+FILTER = os.environ.get("VIRTSWARM_FILTER", "")
+KILLS = int(os.environ.get("VIRTSWARM_KILLS", "10"))
 BURST = 3000
 NIC = "<interface type='network'><source network='default'/><model type='virtio'/></interface>"
 POOL = "<pool type='dir'><name>stock</name><target><path>/var/lib/libvirt/images</path></target></pool>"
@@ -223,6 +226,40 @@ def kill_under_locks():
     wait_for("the store to be empty", lambda: count() == "1")
 
 
+def strike_writers():
+    """virtlogd is killed and replaced at moments of no choice while ten writers write as fast as they can."""
+    with open("/etc/libvirt/virtlogd.conf", "w") as file:
+        file.write("max_size = 65536\nmax_backups = 32\n")
+    restart("virtlogd")
+    main_pid("virtlogd")
+    client, done = LogClient(), threading.Event()
+    paths = [f"/var/log/libvirt/writer-{index}.log" for index in range(10)]
+    writers = [upgrade.Writer(client.open(path, f"writer-{index}"), path, done) for index, path in enumerate(paths)]
+    try:
+        for index in range(KILLS):
+            time.sleep(random.uniform(0, 0.2))
+            if index % 3 == 2:
+                systemctl("reload", "virtlogd.service")
+            else:
+                kill("virtlogd")
+            for writer in writers:
+                expect(not writer.error, str(writer.error))
+    finally:
+        done.set()
+        for writer in writers:
+            writer.join(PATIENCE)
+        os.unlink("/etc/libvirt/virtlogd.conf")
+    for writer in writers:
+        expect(not writer.error and not writer.is_alive(), str(writer.error))
+    expect(stored("virtlogd") > 0, "the guest's log is not in the descriptor store")
+    wait_for("the writers' pipes to leave the store", lambda: stored("virtlogd") <= 4)
+
+
+def stored(daemon):
+    """Descriptors that systemd keeps for a daemon."""
+    return int(systemctl("show", "-p", "NFileDescriptorStore", "--value", f"{daemon}.service"))
+
+
 def attempt(name, body):
     begin = time.monotonic()
     try:
@@ -240,13 +277,14 @@ def attempt(name, body):
 
 def main():
     bench = Bench(Swarm(*sys.argv[1:3]))
-    results = [attempt(f"virtlockd kill under locks x {KILLS}", kill_under_locks)]
-    results += [attempt("sockets start the daemons", bench.start)]
+    locks = f"virtlockd kill under locks x {KILLS}"
+    results = [attempt(locks, kill_under_locks)] if FILTER in locks else []
+    results.append(attempt("sockets start the daemons", bench.start))
     if results[-1]:
-        for daemon in DAEMONS:
-            for action in (restart, kill):
-                name = f"{daemon} {action.__name__} x {REPEAT}"
-                results.append(attempt(name, lambda: strike(bench, daemon, action)))
+        strikes = [(f"{daemon} {action.__name__} x {REPEAT}", lambda daemon=daemon, action=action: strike(
+            bench, daemon, action)) for daemon in DAEMONS for action in (restart, kill)]
+        strikes.append((f"virtlogd under ten writers, kill and reload x {KILLS}", strike_writers))
+        results += [attempt(name, body) for name, body in strikes if FILTER in name]
     print(f"{sum(results)} passed, {results.count(False)} failed", flush=True)
     sys.exit(0 if all(results) else 1)
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # systemd.sh BUILD GUEST: every daemon is restarted and killed under a running guest, beneath a real systemd that is
-# PID 1 of private namespaces. VIRTSWARM_REPEAT: how often each (3). Ends with "N passed, N failed". The host's files
-# are read-only in there, and everything that runs in there ends with its PID 1.
+# PID 1 of private namespaces. VIRTSWARM_REPEAT: how often each (3); VIRTSWARM_KILLS: virtlogd under ten writers (10);
+# VIRTSWARM_FILTER: a part of the names of what is done. Ends with "N passed, N failed". The host's files are read-only in
+# there, and everything that runs in there ends with its PID 1.
 set -euo pipefail
 manager=/lib/systemd/systemd
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,13 +16,18 @@ if [ "${VIRTSWARM_STAGE:-}" = manager ]; then
     mkdir -p /run/lock /run/libvirt /run/home /var/lib/libvirt/images
     [ ! -e /dev/kvm ] || { : >/run/no-kvm && mount --bind /run/no-kvm /dev/kvm; }
     units=/etc/systemd/system
-    for unit in "$here"/../../systemd/*.service "$here"/../../systemd/*.socket; do
+    # Daemons and units are as "make install" puts them; only where they write their errors to is the test's.
+    "$here/../../scripts/install.sh" "$VIRTSWARM_BUILD" /run/install /usr >/dev/null
+    for part in sbin libexec; do
+        mkdir -p "/run/work/$part"
+        mount -t overlay -o "lowerdir=/usr/$part,upperdir=/run/install/usr/$part,workdir=/run/work/$part" \
+            overlay "/usr/$part"
+    done
+    cp "/run/install/lib/systemd/system/"* "$units/"
+    for unit in "$units"/virt*.service; do
         name=$(basename "$unit")
-        sed "s|@sbindir@|$VIRTSWARM_BUILD|g" "$unit" >"$units/$name"
-        case $name in *.service)
-            mkdir "$units/$name.d"
-            printf '[Service]\nStandardError=append:/run/%s.stderr\n' "${name%.service}" >"$units/$name.d/test.conf" ;;
-        esac
+        mkdir "$unit.d"
+        printf '[Service]\nStandardError=append:/run/%s.stderr\n' "${name%.service}" >"$unit.d/test.conf"
     done
     # Nothing of the distribution starts beside the daemons.
     for unit in /lib/systemd/system/{sysinit,basic,sockets,timers,local-fs,paths,slices}.target.wants/*; do

@@ -44,6 +44,19 @@ import VirtModel
         #expect(try words == Fixture.text("\(name).argv").split(separator: "\n").map(String.init))
     }
 
+    @Test func `an nvdimm's label is part of its size`() throws {
+        let domain = try minimal(
+            """
+            <memory model='nvdimm'><source><path>/n</path></source><target><size unit='KiB'>523264</size><node>0</node>
+            <label><size unit='KiB'>128</size></label></target><address type='dimm' slot='0'/></memory>
+            """,
+            "<maxMemory slots='4' unit='MiB'>1024</maxMemory><vcpu>1</vcpu><cpu><numa>"
+                + "<cell id='0' cpus='0' memory='64' unit='MiB'/></numa></cpu>")
+        let words = try arguments(domain)
+        #expect(words.contains { $0.contains(#""mem-path":"/n""#) && $0.contains(#""size":536870912"#) })
+        #expect(words.contains { $0.contains(#""driver":"nvdimm""#) && $0.contains(#""label-size":131072"#) })
+    }
+
     @Test func `a start passes what was opened for it`() throws {
         let domain = try minimal(
             """

@@ -1,5 +1,6 @@
 import Testing
 import VirtCore
+import VirtModel
 
 @testable import QEMUDriver
 
@@ -147,5 +148,25 @@ struct PureTests {
         #expect(MonitorEventPattern(text: "stop", flags: 2).matches("STOP"))
         #expect(MonitorEventPattern(text: "^BLOCK_.*", flags: 1).matches("BLOCK_IO_ERROR"))
         #expect(throws: VirtError.self) { try MonitorEventPattern(text: "(", flags: 1).check() }
+    }
+
+    @Test("Directories of guests are told from others by their number")
+    func guestDirectories() {
+        for name in ["domain-1-a", "domain-77-a-b"] { #expect(QEMUDriver.isGuestName(name, "domain-")) }
+        for name in ["domain-0-a", "domain--1-a", "domain-1-", "domain-x-a", "domain-1", "other-1-a", "99999999999-a"] {
+            #expect(!QEMUDriver.isGuestName(name, "domain-"))
+        }
+    }
+
+    @Test(
+        "Guests whose memory is in files are known",
+        arguments: [
+            ("", false), ("<memoryBacking><source type='file'/></memoryBacking>", true),
+            ("<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>", false),
+            ("<memoryBacking><access mode='shared'/></memoryBacking>", true),
+        ])
+    func memoryFiles(element: String, uses: Bool) throws {
+        let text = "<domain type='qemu'><name>g</name><memory>1024</memory><os><type>hvm</type></os>\(element)</domain>"
+        #expect(try Domain.parse(text).usesMemoryFiles == uses)
     }
 }

@@ -167,6 +167,38 @@ struct ReconnectTests {
         #expect(!FileSystem.exists(world.root + "/run/libvirt/qemu/b1.xml"))
     }
 
+    @Test("Directories of guests that there are not go; those of others stay", .timeLimit(.minutes(1)))
+    func leftDirectories() async throws {
+        let world = try await World()
+        defer { world.remove() }
+        let library = world.root + "/var/lib/libvirt/qemu"
+        let left = [
+            "/domain-7-gone", "/channel/target/domain-7-gone", "/ram/7-gone", "/domain-3-b1",
+        ].map { library + $0 }
+        let kept = ["/domain-1-b1", "/domain-9-alive", "/domain-x-y", "/domain-8", "/save", "/ram/notes"].map {
+            library + $0
+        }
+        for path in left + kept { try FileSystem.makeDirectories(path) }
+        let listener = try UnixSocket.listen(path: library + "/domain-9-alive/monitor.sock", mode: 0o700)
+        try await world.driver.start()
+        for path in left { #expect(!FileSystem.exists(path), "\(path)") }
+        for path in kept { #expect(FileSystem.exists(path), "\(path)") }
+        _ = consume listener
+        world.qemu.end()
+    }
+
+    @Test("While a status file cannot be read, all directories stay", .timeLimit(.minutes(1)))
+    func leftDirectoriesOfUnknownGuests() async throws {
+        let world = try await World()
+        defer { world.remove() }
+        let path = world.root + "/var/lib/libvirt/qemu/domain-7-hidden"
+        try FileSystem.makeDirectories(path)
+        try FileSystem.atomicWrite(world.root + "/run/libvirt/qemu/hidden.xml", Array("<domstatus".utf8))
+        try await world.driver.start()
+        #expect(FileSystem.exists(path))
+        world.qemu.end()
+    }
+
     @Test("Suspending and resuming go through QEMU, and a call in the wrong state is refused", .timeLimit(.minutes(1)))
     func suspend() async throws {
         let world = try await World()

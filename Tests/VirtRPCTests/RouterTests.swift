@@ -13,6 +13,8 @@ private final class ProxiedSwarm {
     let events = EventHub<Int32>()
     private(set) var qemu: RPCServer
 
+    static let document = String(repeating: "<capabilities/>", count: 40_000)
+
     init() throws {
         directory = "/tmp/virtswarm-router-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
         mkdir(directory, 0o700)
@@ -39,6 +41,9 @@ private final class ProxiedSwarm {
         table.onAsync(RemoteProgram.ConnectGetMaxVcpus.self) { arguments, _ in
             if arguments.type == "never" { try await Task.sleep(for: .seconds(3600)) }
             return RemoteConnectGetMaxVcpusRet(maxVcpus: 16)
+        }
+        table.on(RemoteProgram.ConnectGetCapabilities.self) { _, _ in
+            RemoteConnectGetCapabilitiesRet(capabilities: document)
         }
         table.on(RemoteProgram.ConnectDomainEventCallbackRegisterAny.self) { arguments, caller in
             let id = events.subscribe(caller.client) { value, callbackID in
@@ -70,6 +75,10 @@ private final class ProxiedSwarm {
             RemoteProgram.ConnectOpen.self, RemoteConnectOpenArgs(name: "qemu:///system", flags: 0))
         return client
     }
+}
+
+private func word(_ bytes: [UInt8], _ offset: Int) -> Int {
+    bytes[offset..<(offset + 4)].reduce(0) { $0 << 8 | Int($1) }
 }
 
 @Suite struct RouterTests {
@@ -125,6 +134,49 @@ private final class ProxiedSwarm {
         let event = try #require(await events.take())
         #expect(event.msg.dom.id == 42)
         #expect(event.callbackID == 0)
+    }
+
+    @Test func `calls that arrive together, cut anywhere, are all passed on and answered in order`() async throws {
+        let swarm = try ProxiedSwarm()
+        let socket = DescriptorBox(try UnixSocket.connect(path: "\(swarm.directory)/libvirt-sock"))
+        let open = try XDRWriter.frame(
+            MessageHeader(RemoteProgram.ConnectOpen.descriptor, type: .call, serial: 1),
+            RemoteConnectOpenArgs(name: "qemu:///system", flags: 0))
+        try RawPeer.write(socket, open)
+        #expect(try RawPeer.read(socket).count == MessageHeader.size)
+        let uri = MessageHeader(RemoteProgram.ConnectGetType.descriptor, type: .call, serial: 0)
+        var calls: [UInt8] = []
+        for serial in 2..<102 {
+            var header = uri
+            header.serial = UInt32(serial)
+            calls += XDRWriter.frame(header)
+        }
+        for piece in [calls[..<1000], calls[1000..<1001], calls[1001...]] { try RawPeer.write(socket, Array(piece)) }
+        var replies: [UInt8] = []
+        var serials: [Int] = []
+        while serials.count < 100 {
+            let more = try RawPeer.read(socket)
+            try #require(!more.isEmpty)
+            replies += more
+            while replies.count >= MessageHeader.size, replies.count >= word(replies, 0) {
+                serials.append(word(replies, 20))
+                replies.removeFirst(word(replies, 0))
+            }
+        }
+        #expect(serials == Array(2..<102))
+    }
+
+    @Test func `documents larger than a socket takes arrive whole through the proxy`() async throws {
+        let swarm = try ProxiedSwarm()
+        let client = try await swarm.client()
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<40 {
+                group.addTask {
+                    try await client.call(RemoteProgram.ConnectGetCapabilities.self, XDRVoid()).capabilities.utf8.count
+                }
+            }
+            for try await count in group { #expect(count == ProxiedSwarm.document.utf8.count) }
+        }
     }
 
     @Test func `a scheme that nobody serves is refused at open`() async throws {

@@ -129,28 +129,6 @@ int clinux_unshare_mounts(void) {
 
 int clinux_enter_namespace(int fd, int kind) { return RESULT(setns(fd, kind)); }
 
-// ---- Tap devices
-
-int clinux_open_tap(char *name, bool multi_queue, bool virtio_header) {
-    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-    if (fd < 0) return -errno;
-    struct ifreq request;
-    memset(&request, 0, sizeof request);
-    unsigned flags = IFF_TAP | IFF_NO_PI;
-    if (multi_queue) flags |= IFF_MULTI_QUEUE;
-    if (virtio_header) flags |= IFF_VNET_HDR;
-    request.ifr_flags = (short)flags;
-    memcpy(request.ifr_name, name, IFNAMSIZ);
-    request.ifr_name[IFNAMSIZ - 1] = 0;
-    if (ioctl(fd, TUNSETIFF, &request) < 0) {
-        int error = errno;
-        close(fd);
-        return -error;
-    }
-    memcpy(name, request.ifr_name, IFNAMSIZ);
-    return fd;
-}
-
 // ---- Limits
 
 int clinux_set_limit(int32_t pid, int32_t resource, uint64_t soft, uint64_t hard) {
@@ -164,8 +142,4 @@ int clinux_get_limit(int32_t pid, int32_t resource, uint64_t *soft, uint64_t *ha
     *soft = limit.rlim_cur;
     *hard = limit.rlim_max;
     return 0;
-}
-
-int clinux_set_affinity(int32_t pid, const uint8_t *mask, size_t size) {
-    return (int)RESULT(syscall(SYS_sched_setaffinity, pid, size, mask));
 }

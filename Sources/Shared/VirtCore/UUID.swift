@@ -32,20 +32,28 @@ package struct UUID: Hashable, Sendable {
 
     /// Reads a UUID as libvirt does: white space around it is ignored, dashes may stand anywhere between bytes
     /// or be missing, digits of either case.
-    package init?(parsing text: some StringProtocol) {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(16)
-        var rest = text.utf8.drop { isSpace($0) }
-        while bytes.count < 16 {
-            guard let first = rest.popFirst() else { return nil }
-            if first == UInt8(ascii: "-") { continue }
-            guard let high = hexValue(first), let second = rest.popFirst(), let low = hexValue(second) else {
-                return nil
+    package init?(parsing text: some StringProtocol) { self.init(parsing: String(text)) }
+
+    package init?(parsing text: String) {
+        var words: (high: UInt64, low: UInt64) = (0, 0)
+        var count = 0
+        for byte in text.utf8.drop(while: isSpace) {
+            if count == 32 {
+                guard isSpace(byte) else { return nil }
+                continue
             }
-            bytes.append(high << 4 | low)
+            // Dashes stand between bytes, not within one.
+            if byte == UInt8(ascii: "-"), count % 2 == 0 { continue }
+            guard let digit = hexValue(byte) else { return nil }
+            if count < 16 {
+                words.high = words.high << 4 | UInt64(digit)
+            } else {
+                words.low = words.low << 4 | UInt64(digit)
+            }
+            count += 1
         }
-        guard rest.allSatisfy({ isSpace($0) }) else { return nil }
-        self.init(bytes: bytes)
+        guard count == 32 else { return nil }
+        self.init(high: words.high, low: words.low)
     }
 
     /// A new random UUID (version 4).
@@ -75,11 +83,12 @@ extension UUID: CustomStringConvertible, LosslessStringConvertible {
     package var description: String {
         unsafe String(unsafeUninitializedCapacity: 36) { buffer in
             var position = 0
-            for (index, byte) in bytes.enumerated() {
+            for index in 0..<16 {
                 if index == 4 || index == 6 || index == 8 || index == 10 {
                     unsafe buffer[position] = UInt8(ascii: "-")
                     position += 1
                 }
+                let byte = UInt8(truncatingIfNeeded: (index < 8 ? high : low) >> (56 - 8 * UInt64(index & 7)))
                 unsafe buffer[position] = hexDigit(byte >> 4)
                 unsafe buffer[position + 1] = hexDigit(byte & 15)
                 position += 2

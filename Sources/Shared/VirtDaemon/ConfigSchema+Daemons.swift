@@ -6,7 +6,7 @@ extension ConfigSchema {
         switch kind {
         case .driver: driver
         case .proxy: driver.adding(network)
-        case .log: smallDaemon.adding(ConfigSchema(["max_size": .ulong, "max_backups": .ulong]))
+        case .log: smallDaemon.adding(logFiles)
         case .lock: smallDaemon
         }
     }
@@ -15,6 +15,12 @@ extension ConfigSchema {
 
     private static let smallDaemon = logging.adding(
         ConfigSchema(["max_clients": .uint, "admin_max_clients": .uint]))
+
+    /// Beside libvirt's: "max_age_days" and "log_root" are those of its later versions, the others are ours.
+    private static let logFiles = ConfigSchema([
+        "max_size": .ulong, "max_backups": .ulong, "max_age_days": .ulong, "log_root": .string,
+        "log_file_mode": .string, "log_file_group": .string, "log_format": .string,
+    ])
 
     private static let driver = logging.adding(
         ConfigSchema([

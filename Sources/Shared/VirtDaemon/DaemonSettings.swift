@@ -172,7 +172,8 @@ extension DaemonSettings {
         }
     }
 
-    private static func mode(_ file: ConfigFile, _ key: String) throws(VirtError) -> UInt32? {
+    /// A file mode in octal digits; nil: not set.
+    package static func mode(_ file: ConfigFile, _ key: String) throws(VirtError) -> UInt32? {
         guard let text = try file.string(key) else { return nil }
         guard let mode = UInt32(text, radix: 8), mode <= 0o7777 else {
             throw VirtError(.internalError, .conf, "\(file.name): Failed to parse mode '\(text)'")
@@ -180,7 +181,8 @@ extension DaemonSettings {
         return mode
     }
 
-    private static func group(_ name: String) throws(VirtError) -> UInt32 {
+    /// The number of a group that goes by name or number.
+    package static func group(_ name: String) throws(VirtError) -> UInt32 {
         if let entry = unsafe getgrnam(name) { return unsafe entry.pointee.gr_gid }
         if let number = UInt32(name) { return number }
         throw VirtError(.systemError, .none, "Failed to find group record for name '\(name)'")

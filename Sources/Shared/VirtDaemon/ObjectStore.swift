@@ -35,19 +35,35 @@ package struct ObjectStore: Sendable {
     package func load() throws(VirtError) -> (objects: [Stored], failures: [Failure]) {
         var objects: [Stored] = []
         var failures: [Failure] = []
-        for file in try FileSystem.names(in: directory) where file.hasSuffix(Self.suffix) {
-            let path = "\(directory)/\(file)"
-            guard !FileSystem.isDirectory(path) else { continue }
-            let name = String(file.dropLast(Self.suffix.count))
+        for name in try names() {
             do throws(VirtError) {
-                let bytes = try FileSystem.read(path, limit: Self.largestFile)
-                objects.append(Stored(name: name, bytes: bytes, isAutostart: isAutostart(name)))
+                if let object = try load(name) { objects.append(object) }
             } catch {
+                let path = "\(directory)/\(name)\(Self.suffix)"
                 log.error("cannot load '\(path)': \(error.message)")
                 failures.append(Failure(path: path, error: error))
             }
         }
         return (objects, failures)
+    }
+
+    /// The names of all definitions, in order.
+    package func names() throws(VirtError) -> [String] {
+        try FileSystem.names(in: directory).filter { $0.hasSuffix(Self.suffix) }.map {
+            String($0.dropLast(Self.suffix.count))
+        }
+    }
+
+    /// One definition; nil where there is a directory of that name.
+    package func load(_ name: String) throws(VirtError) -> Stored? {
+        let path = "\(directory)/\(name)\(Self.suffix)"
+        do throws(VirtError) {
+            let bytes = try FileSystem.read(path, limit: Self.largestFile)
+            return Stored(name: name, bytes: bytes, isAutostart: isAutostart(name))
+        } catch {
+            if FileSystem.isDirectory(path) { return nil }
+            throw error
+        }
     }
 
     /// Writes a definition. After it returns the definition survives a crash; if it throws, the old one is as it was.
@@ -112,9 +128,11 @@ package struct ObjectStore: Sendable {
 extension ObjectStore {
     /// The comment that libvirt writes above a definition.
     ///
-    /// - Parameter command: the virsh command that edits the object: "edit", "net-edit", "pool-edit".
-    package static func header(command: String, name: String, uuid: UUID?) -> String {
-        let object = isSafeInComment(name) ? name : uuid?.description
+    /// - Parameters:
+    ///   - command: the virsh command that edits the object: "edit", "net-edit", "pool-edit".
+    ///   - name: the object's; nil where libvirt names none.
+    package static func header(command: String, name: String?, uuid: UUID?) -> String {
+        let object = name.map { isSafeInComment($0) } == true ? name : uuid?.description
         return """
             <!--
             WARNING: THIS IS AN AUTO-GENERATED FILE. CHANGES TO IT ARE LIKELY TO BE

@@ -12,18 +12,30 @@ package enum FileSystem {
 
     private static func readAll(_ file: Int32, _ path: String, _ limit: Int) throws(VirtError) -> [UInt8] {
         var status = stat()
-        let hint = unsafe fstat(file, &status) == 0 && status.st_size > 0 ? min(status.st_size, limit) : 4096
+        let size = unsafe fstat(file, &status) == 0 && status.st_size > 0 ? Int(status.st_size) : 0
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(hint + 1)
-        var chunk = [UInt8](repeating: 0, count: min(max(hint + 1, 4096), 1 << 20))
         while true {
-            let count = unsafe Glibc.read(file, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw .system(errno, .none, "Failed to read file '\(path)'") }
-            guard count > 0 else { return bytes }
-            guard bytes.count + count <= limit else { throw .system(EOVERFLOW, .none, "Failed to read file '\(path)'") }
-            bytes += chunk[..<count]
+            // Room for one byte more than is expected: a read that leaves it free was the last one.
+            let room = bytes.isEmpty && size > 0 ? min(size, limit) + 1 : 1 << 16
+            let more = try readOnce(file, room, path)
+            guard bytes.count + more.count <= limit else {
+                throw .system(EOVERFLOW, .none, "Failed to read file '\(path)'")
+            }
+            if bytes.isEmpty { bytes = more } else { bytes += more }
+            if more.isEmpty || more.count == size && bytes.count == size { return bytes }
         }
+    }
+
+    private static func readOnce(_ file: Int32, _ room: Int, _ path: String) throws(VirtError) -> [UInt8] {
+        var failure: Int32 = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
+            var result: Int
+            repeat { unsafe result = Glibc.read(file, buffer.baseAddress, room) } while result < 0 && errno == EINTR
+            failure = result < 0 ? errno : 0
+            count = max(0, result)
+        }
+        guard failure == 0 else { throw .system(failure, .none, "Failed to read file '\(path)'") }
+        return bytes
     }
 
     /// Writes all of `bytes` to a descriptor that blocks.

@@ -8,13 +8,17 @@ extension Connection {
     /// Takes calls again.
     func resume() { socket.continueReading() }
 
-    /// Every call is answered, and no message is half read or half written.
-    var isAtRest: Bool { !socket.isOpen || isFree && socket.isAtRest }
+    /// Calls are not answered yet, or replies not read.
+    var isBusy: Bool { socket.isOpen && (!isFree || socket.unwritten > 0) }
+
+    /// A message has come in part.
+    var isInMessage: Bool { socket.isInMessage }
 
     private var isFree: Bool { inFlight == 0 && backlog.isEmpty && streams.isEmpty }
 
-    /// What another program needs to go on with this client; nil when something would be lost: the client has to end.
+    /// Reads nothing more, and returns what another program needs to go on with this client; nil when something would be lost: the client has to end.
     func saved() -> SavedClient? {
+        socket.stopReading()
         guard socket.isOpen, isFree, socket.unwritten == 0, let input = socket.partialMessage else { return nil }
         return SavedClient(
             id: client.id, descriptor: socket.rawDescriptor, isReadOnly: client.isReadOnly,

@@ -40,7 +40,9 @@ actor Connection {
         socket.onClosed = { ending in self.assumeIsolated { $0.closed(ending) } }
         socket.onDrained = { [unowned self] in self.assumeIsolated { $0.drained() } }
         if let routes = server.routes {
-            router = ConnectionRouter(rules: routes, client: client, front: socket)
+            let router = ConnectionRouter(rules: routes, client: client, front: socket)
+            self.router = router
+            socket.onTurnEnd = { router.frontTurnEnded() }
         }
         try socket.start()
     }

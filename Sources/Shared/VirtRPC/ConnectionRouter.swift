@@ -12,6 +12,8 @@ final class ConnectionRouter {
     private var upstreams: [ForwardingRules.Target: Upstream] = [:]
     /// Open streams of the client, by serial.
     private var streams: [UInt32: Upstream] = [:]
+    /// Where the calls of each driver went before. The URI that it depends on is opened only once.
+    private var known = [Upstream?](repeating: nil, count: ForwardingRules.Driver.allCases.count)
 
     init(rules: ForwardingRules, client: ClientHandle, front: FramedSocket) {
         self.rules = rules
@@ -23,8 +25,7 @@ final class ConnectionRouter {
 
     /// Passes a call on; false when this daemon has to answer it.
     func forward(_ frame: Frame, _ procedure: ProcedureDescriptor) -> Bool {
-        guard let target = rules.target(procedure, uri: client.uri) else { return false }
-        let upstream = upstream(target)
+        guard let upstream = upstream(of: procedure) else { return false }
         if procedure.stream != nil { streams[frame.header.serial] = upstream }
         upstream.send(frame, procedure)
         return true
@@ -43,6 +44,20 @@ final class ConnectionRouter {
         upstream(target).open(answering: frame.header)
     }
 
+    private func upstream(of procedure: ProcedureDescriptor) -> Upstream? {
+        let place = ForwardingRules.driver(of: procedure).place
+        if known.indices.contains(place), let upstream = known[place] { return upstream }
+        guard let target = rules.target(procedure, uri: client.uri) else { return nil }
+        let upstream = upstream(target)
+        if known.indices.contains(place), client.uri != nil { known[place] = upstream }
+        return upstream
+    }
+
+    /// The client's messages of this turn have been passed on.
+    func frontTurnEnded() {
+        for upstream in upstreams.values { upstream.frontTurnEnded() }
+    }
+
     private func upstream(_ target: ForwardingRules.Target) -> Upstream {
         if let upstream = upstreams[target] { return upstream }
         let upstream = Upstream(target, client: client, front: front, router: self)
@@ -59,6 +74,7 @@ final class ConnectionRouter {
     func close() {
         for upstream in upstreams.values { upstream.close() }
         upstreams = [:]
+        known = []
         streams = [:]
     }
 }

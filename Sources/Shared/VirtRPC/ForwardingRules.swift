@@ -25,6 +25,19 @@ package struct ForwardingRules: Sendable {
         case qemu, network, storage, secret, nodedev, nwfilter, interface
 
         package var daemon: String { self == .storage ? "virtstoraged" : "virt\(rawValue)d" }
+
+        /// Its place among all.
+        var place: Int {
+            switch self {
+            case .qemu: 0
+            case .network: 1
+            case .storage: 2
+            case .secret: 3
+            case .nodedev: 4
+            case .nwfilter: 5
+            case .interface: 6
+            }
+        }
     }
 
     /// The driver of each remote procedure, by number; `.qemu` stands for the hypervisor's.
@@ -67,14 +80,17 @@ package struct ForwardingRules: Sendable {
     /// virtproxyd has no driver of its own: opening a connection means opening it at the driver's daemon.
     var isProxy: Bool { own == nil }
 
+    /// Whose a call is by its procedure alone.
+    static func driver(of procedure: ProcedureDescriptor) -> Driver {
+        guard procedure.program == RemoteProgram.number, drivers.indices.contains(Int(procedure.number)) else {
+            return .qemu
+        }
+        return drivers[Int(procedure.number)]
+    }
+
     /// Where a call goes; nil: nowhere, it is this daemon's own.
     func target(_ procedure: ProcedureDescriptor, uri: String?) -> Target? {
-        var driver = Driver.qemu
-        if procedure.program == RemoteProgram.number, procedure.number > 0,
-            Int(procedure.number) < Self.drivers.count
-        {
-            driver = Self.drivers[Int(procedure.number)]
-        }
+        let driver = Self.driver(of: procedure)
         if driver == own { return nil }
         guard isProxy, let opened = uri.flatMap(Self.driver(ofURI:)) else {
             return Target(driver: driver, runDirectory: runDirectory)

@@ -91,7 +91,7 @@ package struct FrameDecoder {
             throw FrameDecoder.violation("packet \(length) bytes too \(length > limit ? "large" : "small")")
         }
         guard buffered >= length else { return nil }
-        let header = try header()
+        let header = header()
         guard header.carriesDescriptors else {
             if !arrived.isEmpty { try checkNoneArrived(before: UInt64(length)) }
             return take(header, length: length, descriptors: [])
@@ -107,9 +107,13 @@ package struct FrameDecoder {
         return take(header, length: length, carriers: count, descriptors: descriptors)
     }
 
-    private func header() throws(VirtError) -> MessageHeader {
-        var reader = XDRReader(storage[(start + 4)..<(start + MessageHeader.size)])
-        return try MessageHeader(from: &reader)
+    /// The header at `start`, all of which is there.
+    private func header() -> MessageHeader {
+        MessageHeader(
+            program: word(at: start + 4), version: word(at: start + 8),
+            procedure: Int32(bitPattern: word(at: start + 12)),
+            type: .init(rawValue: Int32(bitPattern: word(at: start + 16))), serial: word(at: start + 20),
+            status: .init(rawValue: Int32(bitPattern: word(at: start + 24))))
     }
 
     private func checkNoneArrived(before length: UInt64) throws(VirtError) {
@@ -162,8 +166,8 @@ package struct FrameDecoder {
     }
 
     private func word(at index: Int) -> UInt32 {
-        UInt32(storage[index]) << 24 | UInt32(storage[index + 1]) << 16 | UInt32(storage[index + 2]) << 8
-            | UInt32(storage[index + 3])
+        unsafe UInt32(
+            bigEndian: storage.withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: index, as: UInt32.self) })
     }
 
     private static func violation(_ text: String) -> VirtError {

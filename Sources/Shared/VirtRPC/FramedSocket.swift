@@ -5,8 +5,8 @@ import VirtWire
 
 /// A connected socket that reads and writes whole messages. Confined to its loop: create and call it there only.
 ///
-/// The owner is told through `onFrame` (return false to stop this turn), `onDrained` (everything was written) and
-/// `onClosed` (once; the socket is gone).
+/// The owner is told through `onFrame`, `onTurnEnd` (no message of what was read is left), `onDrained` (everything was
+/// written) and `onClosed` (once; the socket is gone).
 package final class FramedSocket {
     package enum Ending: Sendable, Equatable {
         case endOfFile
@@ -21,6 +21,7 @@ package final class FramedSocket {
 
     package let loop: EventLoop
     package var onFrame: ((Frame) -> Void)?
+    package var onTurnEnd: (() -> Void)?
     package var onDrained: (() -> Void)?
     package var onClosed: ((Ending) -> Void)?
 
@@ -28,14 +29,21 @@ package final class FramedSocket {
     private var watch: Watch?
     private var decoder: FrameDecoder
     private var output = OutputQueue()
-    private var isCorked = false
+    /// How many hold back what is sent, to write it at once.
+    private var corks = 0
     private var pauses = 0
     private var wantsWrite = false
     /// So much is queued that the owner was told to wait for `onDrained`.
     private var isOverfull = false
     private var closesWhenDrained = false
-    /// Set while the daemon is being replaced; see `stopBetweenMessages`.
-    private var stopsBetweenMessages = false
+    /// Less than `.all` while the daemon is being replaced.
+    private var reads = Reading.all
+
+    private enum Reading {
+        case all
+        case toMessageEnd
+        case nothing
+    }
     package private(set) var isOpen = true
 
     package init(_ descriptor: DescriptorBox, loop: EventLoop, limit: Int = FrameDecoder.largestMessage) {
@@ -47,6 +55,7 @@ package final class FramedSocket {
     /// Starts reading. `self` is kept alive by the loop until it is closed.
     package func start() throws(VirtError) {
         watch = try loop.watch(descriptor.rawValue, [.read], name: "connection") { readiness in self.ready(readiness) }
+        if decoder.buffered > 0 { continueLater() }
     }
 
     package var rawDescriptor: Int32 { descriptor.rawValue }
@@ -59,6 +68,9 @@ package final class FramedSocket {
     }
 
     package var isPaused: Bool { pauses > 0 }
+
+    /// Bytes were read behind the message that is being handled.
+    var hasMoreInput: Bool { decoder.buffered > 0 }
 
     /// Stops reading until as many `resumeReading` calls were made.
     package func pauseReading() {
@@ -78,19 +90,26 @@ package final class FramedSocket {
     /// Reads no further than to the end of a message that has begun: what follows stays in the kernel, for the program
     /// that is to take over the socket.
     func stopBetweenMessages() {
-        stopsBetweenMessages = true
+        reads = .toMessageEnd
         updateInterest()
     }
 
-    /// Takes `stopBetweenMessages` back.
+    /// Reads nothing more, not even the rest of a message.
+    func stopReading() {
+        reads = .nothing
+        updateInterest()
+    }
+
+    /// Takes `stopBetweenMessages` and `stopReading` back.
     func continueReading() {
-        stopsBetweenMessages = false
+        reads = .all
         guard isOpen else { return }
         updateInterest()
+        if decoder.buffered > 0 { continueLater() }
     }
 
-    /// Nothing is half read or half written.
-    var isAtRest: Bool { decoder.buffered == 0 && output.isEmpty }
+    /// A message was read in part.
+    var isInMessage: Bool { isOpen && decoder.buffered > 0 }
 
     /// What was read of a message that is not complete; nil when there is more to it than bytes.
     var partialMessage: [UInt8]? { decoder.holdsDescriptors ? nil : decoder.partial }
@@ -112,7 +131,29 @@ package final class FramedSocket {
     package func send(_ message: [UInt8], descriptors: [DescriptorBox] = []) {
         guard isOpen else { return }
         output.append(message, descriptors: descriptors)
-        if !isCorked { flush() }
+        if corks == 0 { flush() }
+    }
+
+    /// Sends a message that lies in another socket's buffer: without a copy when it can be written at once.
+    func forward(_ message: ArraySlice<UInt8>, descriptors: [DescriptorBox]) {
+        guard isOpen else { return }
+        guard descriptors.isEmpty else { return send(Array(message), descriptors: descriptors) }
+        guard corks == 0 else { return output.append(copying: message) }
+        do {
+            try output.writeThrough(message, to: descriptor.rawValue)
+        } catch {
+            return close(.failed(error))
+        }
+        if !output.isEmpty { flush() }
+    }
+
+    /// Holds back what is sent until as many `uncork` calls were made: several messages take one system call.
+    func cork() { corks += 1 }
+
+    func uncork() {
+        guard corks > 0 else { return }
+        corks -= 1
+        if corks == 0, !output.isEmpty || closesWhenDrained { flush() }
     }
 
     /// Closes once everything queued is written.
@@ -134,10 +175,13 @@ package final class FramedSocket {
         watch?.cancel()
         watch = nil
         let closed = onClosed
+        let turnEnded = onTurnEnd
         onFrame = nil
+        onTurnEnd = nil
         onDrained = nil
         onClosed = nil
         output = OutputQueue()
+        turnEnded?()
         closed?(ending)
     }
 
@@ -146,16 +190,26 @@ package final class FramedSocket {
     private func ready(_ readiness: Readiness) {
         if readiness.contains(.write) { flush() }
         guard isOpen, !isPaused, readiness.wantsReading else { return }
-        corked {
-            if receive() { deliver() }
-        }
-        if stopsBetweenMessages { updateInterest() }
+        takeTurn { if receive() { deliver() } }
+        if reads != .all { updateInterest() }
+    }
+
+    private func takeTurn(_ body: () -> Void) {
+        cork()
+        body()
+        uncork()
+        onTurnEnd?()
     }
 
     /// One read. Level-triggered readiness brings us back for the rest, other sockets get their turn before that.
     private func receive() -> Bool {
         var descriptors: [DescriptorBox] = []
-        let most = stopsBetweenMessages ? decoder.missing : .max
+        let most =
+            switch reads {
+            case .all: Int.max
+            case .toMessageEnd: decoder.missing
+            case .nothing: 0
+            }
         guard most > 0 else { return false }
         let result = unsafe decoder.withFreeSpace(most) {
             unsafe UnixSocket.receive(descriptor.rawValue, into: $0, descriptors: &descriptors)
@@ -179,7 +233,7 @@ package final class FramedSocket {
     private func deliver() {
         var delivered = 0
         do {
-            while isOpen, !isPaused, let frame = try decoder.next() {
+            while isOpen, !isPaused, reads != .nothing, let frame = try decoder.next() {
                 onFrame?(frame)
                 delivered += 1
                 if delivered == FramedSocket.framesPerTurn {
@@ -195,19 +249,15 @@ package final class FramedSocket {
     private func continueLater() {
         loop.schedule(after: .zero) {
             guard self.isOpen, !self.isPaused else { return }
-            self.corked { self.deliver() }
+            self.takeTurn { self.deliver() }
         }
     }
 
     /// Collects what is sent during `body` into as few system calls as possible.
     package func corked(_ body: () -> Void) {
-        let outermost = !isCorked
-        isCorked = true
+        cork()
         body()
-        if outermost {
-            isCorked = false
-            flush()
-        }
+        uncork()
     }
 
     // MARK: Writing
@@ -241,7 +291,7 @@ package final class FramedSocket {
 
     private func updateInterest() {
         var interest: Interest = []
-        if !isPaused, !stopsBetweenMessages || decoder.buffered > 0 { interest.insert(.read) }
+        if !isPaused, reads == .all || reads == .toMessageEnd && decoder.buffered > 0 { interest.insert(.read) }
         if wantsWrite { interest.insert(.write) }
         watch?.update(interest)
     }

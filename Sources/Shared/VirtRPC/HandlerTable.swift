@@ -66,6 +66,19 @@ package struct HandlerTable: Sendable {
             })
     }
 
+    /// A handler that waits for something and then writes the encoded reply itself: for replies that are kept encoded.
+    package mutating func onEncoded<P: Procedure>(
+        _ procedure: P.Type,
+        _ body: @escaping @Sendable (P.Arguments, Caller) async throws -> @Sendable (inout XDRWriter) -> Void
+    ) {
+        install(
+            P.descriptor,
+            .deferred { payload, caller in
+                let arguments = try P.arguments(payload, caller)
+                return { Answer(encode: try await body(arguments, caller)) }
+            })
+    }
+
     /// A handler whose reply carries descriptors.
     package mutating func onDescriptors<P: Procedure>(
         _ procedure: P.Type,

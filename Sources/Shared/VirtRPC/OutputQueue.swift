@@ -30,6 +30,23 @@ struct OutputQueue {
         closeSegment(descriptors)
     }
 
+    /// Adds a message without descriptors that lies in a larger buffer.
+    mutating func append(copying message: ArraySlice<UInt8>) {
+        bytes += message.count
+        tail.append(contentsOf: message)
+    }
+
+    /// Writes a message straight from where it lies, when nothing waits before it; what the socket does not take is kept.
+    mutating func writeThrough(_ message: ArraySlice<UInt8>, to descriptor: Int32) throws(VirtError) {
+        guard isEmpty else { return append(copying: message) }
+        let result = unsafe message.withUnsafeBytes { unsafe UnixSocket.send(descriptor, $0) }
+        switch result {
+        case .bytes(let count): if count < message.count { append(copying: message.dropFirst(count)) }
+        case .wouldBlock: append(copying: message)
+        case .error(let code): throw .system(code, .rpc, "Cannot write data")
+        }
+    }
+
     private mutating func closeSegment(_ descriptors: [DescriptorBox]) {
         guard !descriptors.isEmpty else { return }
         segments.append(Segment(bytes: tail, descriptors: descriptors[...]))

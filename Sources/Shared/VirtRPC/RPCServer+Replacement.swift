@@ -14,9 +14,12 @@ extension RPCServer {
                 }
             }
         }
-        let deadline = MonotonicTime.now() + grace
         for connection in core.connections { await connection.suspend() }
-        while await !isAtRest(), MonotonicTime.now() < deadline {
+        let start = MonotonicTime.now()
+        while true {
+            let (isBusy, isInMessage) = await activity()
+            let limit = isBusy ? grace : isInMessage ? min(grace, Self.messageGrace) : .zero
+            guard MonotonicTime.now() < start + limit else { return }
             do {
                 try await loop.sleep(for: .milliseconds(1))
             } catch {
@@ -25,11 +28,16 @@ extension RPCServer {
         }
     }
 
-    private func isAtRest() async -> Bool {
+    /// The rest of a message follows at once, or comes from a client that takes its time: that gets it later.
+    private static let messageGrace = Duration.milliseconds(200)
+
+    private func activity() async -> (isBusy: Bool, isInMessage: Bool) {
+        var result = (isBusy: false, isInMessage: false)
         for connection in core.connections {
-            guard await connection.isAtRest else { return false }
+            if await connection.isBusy { result.isBusy = true }
+            if await connection.isInMessage { result.isInMessage = true }
         }
-        return true
+        return result
     }
 
     /// What another program needs to go on as this server, which must be suspended. A client that is busy still, or

@@ -13,10 +13,21 @@ final class Upstream {
     /// A call of the client that the daemon has not answered.
     private struct Call {
         let header: MessageHeader
+        let opensStream: Bool
+        let change: Change?
+    }
+
+    /// What a call that changes registrations asks for.
+    private final class Change {
         let procedure: ProcedureDescriptor
         let effect: EventRegistrations.Effect
-        /// Arguments, for calls that change registrations.
         let payload: [UInt8]
+
+        init(_ procedure: ProcedureDescriptor, _ effect: EventRegistrations.Effect, _ payload: [UInt8]) {
+            self.procedure = procedure
+            self.effect = effect
+            self.payload = payload
+        }
     }
 
     /// How long a daemon that was there before may take to come back while a call waits.
@@ -33,12 +44,15 @@ final class Upstream {
     private var streams: [UInt32: MessageHeader] = [:]
     private var opens: [MessageHeader] = []
     private var queue: [(bytes: [UInt8], descriptors: [DescriptorBox])] = []
+    private var queuedBytes = 0
     private var registrations = EventRegistrations()
     private var wasReady = false
     private var firstFailure: MonotonicTime?
     private var retry: Timer?
     private var isReadingPaused = false
     private var pausesFront = false
+    private var corksFront = false
+    private var isCorked = false
     private var isClosed = false
 
     init(_ target: ForwardingRules.Target, client: ClientHandle, front: FramedSocket, router: ConnectionRouter) {
@@ -52,17 +66,20 @@ final class Upstream {
 
     func send(_ frame: Frame, _ procedure: ProcedureDescriptor) {
         let effect = EventRegistrations.effect(of: procedure)
+        if case .none = effect {
+            calls[frame.header.serial] = Call(
+                header: frame.header, opensStream: procedure.stream != nil, change: nil)
+            return write(frame.bytes, frame.descriptors)
+        }
         var bytes = Array(frame.bytes)
-        var payload: [UInt8] = []
-        if case .none = effect {} else { payload = Array(frame.payload) }
         if case .deregister(let kind) = effect, let id = Int32(wire: frame.payload),
             let upstreamID = registrations.upstreamID(kind, clientID: id)
         {
             upstreamID.patch(&bytes, at: MessageHeader.size)
         }
         calls[frame.header.serial] = Call(
-            header: frame.header, procedure: procedure, effect: effect, payload: payload)
-        write(bytes, frame.descriptors)
+            header: frame.header, opensStream: false, change: Change(procedure, effect, Array(frame.payload)))
+        write(bytes[...], frame.descriptors)
     }
 
     func sendStreamPacket(_ frame: Frame) {
@@ -70,7 +87,7 @@ final class Upstream {
             router.streamEnded(frame.header.serial)
             return
         }
-        write(Array(frame.bytes), frame.descriptors)
+        write(frame.bytes, frame.descriptors)
     }
 
     func open(answering header: MessageHeader) {
@@ -82,18 +99,32 @@ final class Upstream {
         }
     }
 
-    private func write(_ bytes: [UInt8], _ descriptors: [DescriptorBox]) {
-        if state == .ready, let socket {
-            socket.send(bytes, descriptors: descriptors)
-        } else {
-            queue.append((bytes, descriptors))
+    private func write(_ bytes: ArraySlice<UInt8>, _ descriptors: [DescriptorBox]) {
+        guard state == .ready, let socket else {
+            queue.append((Array(bytes), descriptors))
+            queuedBytes += bytes.count
             connect()
+            return pauseFront(if: (socket?.unwritten ?? 0) + queuedBytes)
         }
-        let waiting = (socket?.unwritten ?? 0) + (state == .ready ? 0 : queue.reduce(0) { $0 + $1.bytes.count })
-        if waiting > FramedSocket.highWater, !pausesFront {
-            pausesFront = true
-            front.pauseReading()
+        if front.hasMoreInput, !isCorked {
+            isCorked = true
+            socket.cork()
         }
+        socket.forward(bytes, descriptors: descriptors)
+        pauseFront(if: socket.unwritten)
+    }
+
+    /// The client's messages of this turn have been passed on.
+    func frontTurnEnded() {
+        guard isCorked else { return }
+        isCorked = false
+        socket?.uncork()
+    }
+
+    private func pauseFront(if waiting: Int) {
+        guard waiting > FramedSocket.highWater, !pausesFront else { return }
+        pausesFront = true
+        front.pauseReading()
     }
 
     private func drained() {
@@ -113,6 +144,7 @@ final class Upstream {
             let descriptor = DescriptorBox(try UnixSocket.connect(path: path))
             let socket = FramedSocket(descriptor, loop: client.loop)
             socket.onFrame = { [unowned self] in self.handle($0) }
+            socket.onTurnEnd = { [unowned self] in self.turnEnded() }
             socket.onClosed = { [unowned self] in self.closed($0) }
             socket.onDrained = { [unowned self] in self.drained() }
             try socket.start()
@@ -171,12 +203,17 @@ final class Upstream {
         firstFailure = nil
         for header in opens { front.send(XDRWriter.frame(header.answer(.reply, .ok))) }
         opens = []
-        let waiting = queue
-        queue = []
+        let waiting = takeQueue()
         socket?.corked {
             for (bytes, descriptors) in waiting { socket?.send(bytes, descriptors: descriptors) }
         }
         if (socket?.unwritten ?? 0) < FramedSocket.highWater { drained() }
+    }
+
+    private func takeQueue() -> [(bytes: [UInt8], descriptors: [DescriptorBox])] {
+        queuedBytes = 0
+        defer { queue = [] }
+        return queue
     }
 
     // MARK: From the daemon
@@ -199,15 +236,16 @@ final class Upstream {
     private func handleReply(_ frame: Frame) {
         guard let call = calls.removeValue(forKey: frame.header.serial) else { return }
         let isOk = frame.header.status == .ok
-        if call.procedure.stream != nil {
+        if call.opensStream {
             if isOk { streams[frame.header.serial] = call.header } else { router.streamEnded(frame.header.serial) }
         }
+        guard isOk, let change = call.change else { return pass(frame) }
         var bytes = Array(frame.bytes)
-        if isOk { apply(call, frame.payload, &bytes) }
-        pass(bytes, frame.descriptors)
+        apply(change, frame.payload, &bytes)
+        pass(bytes[...], frame.descriptors)
     }
 
-    private func apply(_ call: Call, _ payload: ArraySlice<UInt8>, _ reply: inout [UInt8]) {
+    private func apply(_ call: Change, _ payload: ArraySlice<UInt8>, _ reply: inout [UInt8]) {
         switch call.effect {
         case .none: break
         case .register(let kind):
@@ -231,17 +269,28 @@ final class Upstream {
         else { return pass(frame) }
         var bytes = Array(frame.bytes)
         clientID.patch(&bytes, at: MessageHeader.size)
-        pass(bytes, [])
+        pass(bytes[...], [])
     }
 
-    private func pass(_ frame: Frame) { pass(Array(frame.bytes), frame.descriptors) }
+    private func pass(_ frame: Frame) { pass(frame.bytes, frame.descriptors) }
 
-    private func pass(_ bytes: [UInt8], _ descriptors: [DescriptorBox]) {
-        front.send(bytes, descriptors: descriptors)
+    private func pass(_ bytes: ArraySlice<UInt8>, _ descriptors: [DescriptorBox]) {
+        if !corksFront, socket?.hasMoreInput == true {
+            corksFront = true
+            front.cork()
+        }
+        front.forward(bytes, descriptors: descriptors)
         if front.unwritten > FramedSocket.highWater, !isReadingPaused {
             isReadingPaused = true
             socket?.pauseReading()
         }
+    }
+
+    /// The daemon's messages of this turn have been passed on.
+    private func turnEnded() {
+        guard corksFront else { return }
+        corksFront = false
+        front.uncork()
     }
 
     func resumeReading() {
@@ -259,6 +308,7 @@ final class Upstream {
 
     private func closed(_ ending: FramedSocket.Ending) {
         socket = nil
+        isCorked = false
         let wasOpening = state == .opening
         state = .idle
         isReadingPaused = false
@@ -285,7 +335,7 @@ final class Upstream {
     private func failEverything(_ error: VirtError) {
         for header in opens { front.send(XDRWriter.frame(header.answer(.reply, .error), error: error)) }
         opens = []
-        queue = []
+        _ = takeQueue()
         failCalls(error)
         drained()
     }

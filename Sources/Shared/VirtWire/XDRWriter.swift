@@ -44,8 +44,14 @@ package struct XDRWriter {
         return offset
     }
 
-    private mutating func grow() {
-        let size = max(storage.count * 2, end)
+    /// Makes room for `count` more bytes at once.
+    package mutating func reserve(_ count: Int) {
+        if end + count > storage.count { grow(to: end + count) }
+    }
+
+    private mutating func grow() { grow(to: max(storage.count * 2, end)) }
+
+    private mutating func grow(to size: Int) {
         let larger = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
             let kept = storage.count
             let target = UnsafeMutableRawBufferPointer(buffer)

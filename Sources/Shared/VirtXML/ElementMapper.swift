@@ -102,12 +102,12 @@ extension ElementMapper {
     @inlinable
     package mutating func required<T: XMLValue>(
         _ name: StaticString, _ value: inout T, _ format: XMLFormat = .plain, invalid: InvalidValue? = nil,
-        missing: VirtError? = nil
+        missing: @autoclosure () -> VirtError? = nil
     ) throws(VirtError) {
         var read: T? = isReading ? nil : value
         try attribute(name, &read, format, invalid: invalid)
         guard isReading else { return }
-        guard let read else { throw missing ?? .missingAttribute("\(name)", of: node?.name ?? "") }
+        guard let read else { throw missing() ?? .missingAttribute("\(name)", of: node?.name ?? "") }
         value = read
     }
 

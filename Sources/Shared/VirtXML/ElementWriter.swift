@@ -4,7 +4,7 @@ public import VirtCore
 @usableFromInline
 package struct ElementWriter: ElementMapper {
     @usableFromInline package let flags: MappingFlags
-    @usableFromInline var buffer: [UInt8] = []
+    @usableFromInline var buffer = TextBuffer(capacity: 8192)
     @usableFromInline var depth: Int
     /// The start tag of the innermost element is still open for attributes.
     @usableFromInline var inTag = false
@@ -20,7 +20,6 @@ package struct ElementWriter: ElementMapper {
     package init(flags: MappingFlags = [], depth: Int = 0) {
         self.flags = flags
         self.depth = depth
-        buffer.reserveCapacity(4096)
     }
 
     /// A whole document, or a part of one `depth` levels deep, with the line end after it.
@@ -36,8 +35,8 @@ package struct ElementWriter: ElementMapper {
 
     /// What was printed so far.
     @inlinable
-    package var text: String { String(decoding: buffer, as: UTF8.self) }
-    package var bytes: [UInt8] { buffer }
+    package var text: String { buffer.text }
+    package var bytes: [UInt8] { buffer.bytes }
 
     @inlinable
     package mutating func attribute<T: XMLValue>(
@@ -45,11 +44,9 @@ package struct ElementWriter: ElementMapper {
     ) throws(VirtError) {
         guard let value else { return }
         assert(inTag, "attribute \(name) after a child")
-        put(" ")
-        put(name)
-        put("='")
+        buffer.beginAttribute(name)
         escape(value.xml(format: format))
-        put("'")
+        buffer.append(UInt8(ascii: "'"))
     }
 
     @inlinable
@@ -74,7 +71,7 @@ package struct ElementWriter: ElementMapper {
         let start = buffer.count
         try body(&self)
         if buffer.count == start && !always {
-            buffer.removeSubrange(mark...)
+            buffer.truncate(to: mark)
             depth -= 1
             inTag = tagBefore
             return
@@ -103,9 +100,10 @@ package struct ElementWriter: ElementMapper {
     package mutating func choices<T: XMLChoice>(_ values: inout [T]) throws {
         for var value in values {
             let name = value.elementName
-            openTag { $0.append(contentsOf: name.utf8) }
+            beginTag()
+            buffer.append(name)
             try value.map(&self)
-            closeTag { $0.append(contentsOf: name.utf8) }
+            close(name)
         }
     }
 
@@ -125,7 +123,7 @@ package struct ElementWriter: ElementMapper {
     package mutating func fragment(_ name: StaticString, _ value: inout XMLFragment?, level: Int) {
         guard let value else { return }
         beginChild()
-        buffer.append(contentsOf: value.text.utf8)
+        buffer.append(value.text)
         put("\n")
     }
 
@@ -148,12 +146,22 @@ package struct ElementWriter: ElementMapper {
 
     @usableFromInline
     mutating func open(_ name: StaticString) {
-        openTag { buffer in name.withUTF8Buffer { unsafe buffer.append(contentsOf: $0) } }
+        beginTag()
+        buffer.append(name)
     }
 
     @usableFromInline
     mutating func close(_ name: StaticString) {
-        closeTag { buffer in name.withUTF8Buffer { unsafe buffer.append(contentsOf: $0) } }
+        guard beginEndTag() else { return }
+        buffer.append(name)
+        put(">\n")
+    }
+
+    @usableFromInline
+    mutating func close(_ name: String) {
+        guard beginEndTag() else { return }
+        buffer.append(name)
+        put(">\n")
     }
 
     @usableFromInline
@@ -161,39 +169,37 @@ package struct ElementWriter: ElementMapper {
         if inTag { put(">\n") }
         inTag = false
         hasText = false
-        for _ in 0..<depth { put("  ") }
+        buffer.indent(depth)
     }
 
+    /// The start of a tag; its name follows.
     @usableFromInline
-    mutating func openTag(_ name: (inout [UInt8]) -> Void) {
+    mutating func beginTag() {
         beginChild()
         put("<")
-        name(&buffer)
         depth += 1
         inTag = true
     }
 
+    /// The start of an end tag, whose name follows; false when the element is empty and was closed at once.
     @usableFromInline
-    mutating func closeTag(_ name: (inout [UInt8]) -> Void) {
+    mutating func beginEndTag() -> Bool {
         depth -= 1
-        if inTag {
-            put("/>\n")
-        } else {
-            if !hasText {
-                for _ in 0..<depth { put("  ") }
-            }
-            put("</")
-            name(&buffer)
-            put(">\n")
-        }
+        let isEmpty = inTag
+        let hadText = hasText
         inTag = false
         hasText = false
+        if isEmpty {
+            put("/>\n")
+            return false
+        }
+        if !hadText { buffer.indent(depth) }
+        put("</")
+        return true
     }
 
     @usableFromInline
-    mutating func put(_ text: StaticString) {
-        text.withUTF8Buffer { unsafe buffer.append(contentsOf: $0) }
-    }
+    mutating func put(_ text: StaticString) { buffer.append(text) }
 
     /// libvirt's escapes, in attributes and text alike; control characters that XML does not know are dropped.
     @usableFromInline
@@ -201,7 +207,7 @@ package struct ElementWriter: ElementMapper {
         var text = text
         text.withUTF8 { bytes in
             if unsafe !bytes.contains(where: Self.needsCare) {
-                unsafe buffer.append(contentsOf: bytes)
+                unsafe buffer.append(bytes)
                 return
             }
             for index in bytes.indices { escape(unsafe bytes[index]) }

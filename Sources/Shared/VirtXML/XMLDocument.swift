@@ -64,7 +64,8 @@ package struct XMLLimits: Sendable {
         let failure = ParseFailure()
         unsafe context.pointee._private = unsafe Unmanaged.passUnretained(failure).toOpaque()
         unsafe ParseFailure.install(in: context)
-        let options = Int32(XML_PARSE_NONET.rawValue | XML_PARSE_NOWARNING.rawValue)
+        // Compact: short texts lie within their nodes. The tree is never changed.
+        let options = Int32(XML_PARSE_NONET.rawValue | XML_PARSE_NOWARNING.rawValue | XML_PARSE_COMPACT.rawValue)
         let parsed = unsafe bytes.withUnsafeBytes { buffer in
             unsafe withExtendedLifetime(failure) {
                 unsafe xmlCtxtReadMemory(

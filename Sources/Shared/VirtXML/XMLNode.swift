@@ -121,8 +121,10 @@ import Glibc
     private static func find(
         from start: UnsafeMutablePointer<xmlNode>?, _ name: StaticString, _ prefixes: Prefixes
     ) -> UnsafeMutablePointer<xmlNode>? {
-        if !prefixes.isEmpty, hasPrefix(name), let (local, uri) = split(name, prefixes) {
-            return unsafe find(from: start, local, in: uri)
+        if !prefixes.isEmpty, let local = unsafe localName(name),
+            let known = prefixes.first(where: { unsafe isPrefix($0.prefix, of: name, before: local) })
+        {
+            return unsafe find(from: start, local, in: known.uri)
         }
         var next = unsafe start
         while let candidate = unsafe next {
@@ -137,12 +139,12 @@ import Glibc
     }
 
     private static func find(
-        from start: UnsafeMutablePointer<xmlNode>?, _ local: String, in uri: StaticString
+        from start: UnsafeMutablePointer<xmlNode>?, _ local: UnsafePointer<UInt8>, in uri: StaticString
     ) -> UnsafeMutablePointer<xmlNode>? {
         var next = unsafe start
         while let candidate = unsafe next {
             if unsafe candidate.pointee.type == XML_ELEMENT_NODE, let space = unsafe candidate.pointee.ns,
-                unsafe equal(space.pointee.href, uri), unsafe string(candidate.pointee.name) == local
+                unsafe equal(space.pointee.href, uri), unsafe xmlStrEqual(candidate.pointee.name, local) != 0
             {
                 return unsafe candidate
             }
@@ -151,17 +153,20 @@ import Glibc
         return nil
     }
 
-    private static func hasPrefix(_ name: StaticString) -> Bool {
-        guard name.hasPointerRepresentation else { return false }
-        return unsafe memchr(name.utf8Start, Int32(UInt8(ascii: ":")), name.utf8CodeUnitCount) != nil
+    /// What follows the colon in a name; nil for a name without a prefix. Static text ends with a zero.
+    private static func localName(_ name: StaticString) -> UnsafePointer<UInt8>? {
+        guard name.hasPointerRepresentation,
+            let colon = unsafe memchr(name.utf8Start, Int32(UInt8(ascii: ":")), name.utf8CodeUnitCount)
+        else { return nil }
+        return unsafe UnsafePointer(colon.assumingMemoryBound(to: UInt8.self)) + 1
     }
 
-    private static func split(_ name: StaticString, _ prefixes: Prefixes) -> (String, StaticString)? {
-        let text = "\(name)"
-        guard let colon = text.firstIndex(of: ":") else { return nil }
-        let prefix = text[..<colon]
-        guard let known = prefixes.first(where: { "\($0.prefix)" == prefix }) else { return nil }
-        return (String(text[text.index(after: colon)...]), known.uri)
+    private static func isPrefix(
+        _ prefix: StaticString, of name: StaticString, before local: UnsafePointer<UInt8>
+    ) -> Bool {
+        guard prefix.hasPointerRepresentation else { return false }
+        let count = prefix.utf8CodeUnitCount
+        return unsafe name.utf8Start + count + 1 == local && memcmp(name.utf8Start, prefix.utf8Start, count) == 0
     }
 
     private static func value(_ property: UnsafeMutablePointer<xmlAttr>) -> String {

@@ -78,14 +78,11 @@ extension XMLInteger {
     package func xml(format: XMLFormat) -> String {
         switch format {
         case .plain, .onOff, .anyBase: String(self)
-        case .hex(let width): "0x" + padded(String(self, radix: 16), width)
-        case .upperHex(let width): "0x" + padded(String(self, radix: 16, uppercase: true), width)
-        case .octal(let width): padded(String(self, radix: 8), width)
+        case .hex(let width): IntegerText.print(self, bits: 4, width: width, prefix: "0x") ?? String(self)
+        case .upperHex(let width):
+            IntegerText.print(self, bits: 4, width: width, prefix: "0x", letters: UInt8(ascii: "A")) ?? String(self)
+        case .octal(let width): IntegerText.print(self, bits: 3, width: width, prefix: "") ?? String(self)
         }
-    }
-
-    private func padded(_ digits: String, _ width: Int) -> String {
-        String(repeating: "0", count: Swift.max(0, width - digits.utf8.count)) + digits
     }
 
     @usableFromInline
@@ -117,6 +114,25 @@ extension XMLFormat {
 
 /// Numbers in text, as C's strtol family reads them, without its overflows.
 package enum IntegerText {
+    /// A number in base 8 or 16 (3 or 4 bits a digit) with at least `width` digits; nil for a negative one.
+    static func print<T: FixedWidthInteger>(
+        _ value: T, bits: Int, width: Int, prefix: StaticString, letters: UInt8 = UInt8(ascii: "a")
+    ) -> String? {
+        guard value >= 0, width <= T.bitWidth else { return nil }
+        let used = (T.bitWidth - value.leadingZeroBitCount + bits - 1) / bits
+        let digits = max(1, width, used)
+        let start = prefix.utf8CodeUnitCount
+        return unsafe String(unsafeUninitializedCapacity: start + digits) { buffer in
+            for index in 0..<start { unsafe buffer[index] = prefix.utf8Start[index] }
+            for index in 0..<digits {
+                let shift = bits * (digits - 1 - index)
+                let digit = shift < T.bitWidth ? UInt8(truncatingIfNeeded: value >> shift) & (1 << bits - 1) : 0
+                unsafe buffer[start + index] = digit < 10 ? UInt8(ascii: "0") + digit : letters + digit - 10
+            }
+            return start + digits
+        }
+    }
+
     /// Reads the whole of a text; nil for anything else and for what does not fit.
     package static func parse<T: FixedWidthInteger>(_ text: String, anyBase: Bool = false) -> T? {
         var bytes = Substring(text).utf8.drop { $0 == 0x20 || (0x09...0x0D).contains($0) }

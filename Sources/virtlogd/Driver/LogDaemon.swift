@@ -12,25 +12,20 @@ package struct LogDaemon: DaemonDriver {
         makeDriver: { context in try LogDaemon(context) })
 
     private let store: LogStore
-    private let policy: RotationPolicy
+    private let settings: LogSettings
     private let stored: [Activation.Passed]
     private let remains: JSONObject?
 
     init(_ context: DaemonContext) throws(VirtError) {
-        var policy = RotationPolicy()
-        if let size = try context.config.uint("max_size", as: UInt64.self) { policy.size = size }
-        if let backups = try context.config.uint("max_backups", as: UInt64.self) {
-            policy.backups = Int(clamping: min(backups, 1000))
-        }
-        self.policy = policy
-        store = try LogStore(context, policy: policy)
+        settings = try LogSettings(context.config, context.paths)
+        store = try LogStore(context, settings: settings)
         stored = context.storedDescriptors
         remains = context.remains
     }
 
     package func handlerTables() -> [HandlerTable] {
         var table = HandlerTable(LogProgram.description)
-        let (store, backups) = (store, policy.backups)
+        let (store, backups) = (store, settings.rotation.backups)
         table.onDescriptors(LogProgram.DomainOpenLogFile.self) { arguments, _ in
             let (position, pipe) = try await store.open(arguments)
             return (LogDomainOpenLogFileRet(pos: position), [pipe])
@@ -40,7 +35,12 @@ package struct LogDaemon: DaemonDriver {
         }
         table.onAsync(LogProgram.DomainReadLogFile.self) { arguments, _ in
             guard arguments.flags == 0 else { throw LogStore.unsupported(arguments.flags) }
-            let count = Int(clamping: min(arguments.maxlen, UInt64(LogReader.longest)))
+            guard arguments.maxlen <= UInt64(LogReader.longest) else {
+                throw VirtError(
+                    .internalError, .none,
+                    "Requested data len \(arguments.maxlen) is larger than maximum \(LogReader.longest)")
+            }
+            let count = Int(arguments.maxlen)
             let reader = LogReader(path: arguments.path, backups: backups)
             let bytes = try await BlockingPool.shared.run {
                 try reader.read(inode: arguments.pos.inode, offset: arguments.pos.offset, count: count)
@@ -48,7 +48,7 @@ package struct LogDaemon: DaemonDriver {
             return LogDomainReadLogFileRet(data: bytes)
         }
         table.onAsync(LogProgram.DomainAppendLogFile.self) { arguments, _ in
-            try await store.append(arguments.message, to: arguments.path, flags: arguments.flags)
+            try await store.append(arguments)
             return LogDomainAppendLogFileRet(ret: 0)
         }
         return [table]
@@ -57,6 +57,9 @@ package struct LogDaemon: DaemonDriver {
     package func start() async throws {
         if let remains { await store.takeUp(remains) }
         for (log, pipe) in StoredLog.restore(stored) { await store.takeUp(log, pipe) }
+        if settings.maximumAge > 0 {
+            await store.watchAge(LogAge(root: settings.root, days: settings.maximumAge))
+        }
     }
     package func prepareReplacement() async throws -> DriverRemains? { try await store.remains() }
     package func abandonReplacement() async { await store.goOn() }

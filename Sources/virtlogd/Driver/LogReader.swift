@@ -5,7 +5,7 @@ import VirtOS
 /// Reads a log from a position on, across its rotated files (DOMAIN_READ_LOG_FILE).
 struct LogReader {
     /// Longest text in a reply.
-    static let longest = 4_194_303
+    static let longest = 4_194_304
 
     let path: String
     let backups: Int

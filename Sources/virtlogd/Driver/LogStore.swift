@@ -13,13 +13,15 @@ actor LogStore {
         let facts: StoredLog
         let pipe: DescriptorBox
         let file: RotatingLog
+        /// Writes lines instead of moving bytes.
+        let lines: LineLog?
         var watch: Watch?
         /// What waits is not written, because the disk refuses.
         var isFailing = false
     }
 
     nonisolated let loop: EventLoop
-    let policy: RotationPolicy
+    let settings: LogSettings
     let inhibitor: Inhibitor
     let notify: SystemdNotify
     let scratch: ScratchPipe
@@ -29,11 +31,11 @@ actor LogStore {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
-    init(_ context: DaemonContext, policy: RotationPolicy) throws(VirtError) {
+    init(_ context: DaemonContext, settings: LogSettings) throws(VirtError) {
         loop = context.loops.next()
         inhibitor = context.inhibitor
         notify = context.notify
-        self.policy = policy
+        self.settings = settings
         scratch = try ScratchPipe()
     }
 
@@ -43,7 +45,7 @@ actor LogStore {
         guard logs[arguments.path] == nil else {
             throw .system(EBUSY, .none, "Cannot open log file: '\(arguments.path)'")
         }
-        let file = RotatingLog(path: arguments.path, policy: policy)
+        let file = file(arguments.path)
         if arguments.flags & 1 != 0 { try file.removeAll() }
         try file.open()
         let pipe = try OwnedDescriptor.pipe(nonBlocking: false)
@@ -52,7 +54,7 @@ actor LogStore {
             of: pipe.reading, driver: arguments.driver, domain: arguments.dom, path: arguments.path)
         try facts.keep(pipe.reading, notify)
         do throws(VirtError) {
-            try add(OpenLog(facts: facts, pipe: pipe.reading, file: file))
+            try add(OpenLog(facts: facts, pipe: pipe.reading, file: file, lines: lines(facts.domain)))
         } catch {
             facts.forget(notify)
             throw error
@@ -76,13 +78,26 @@ actor LogStore {
     }
 
     /// Appends a message of the daemon that runs the guest.
-    func append(_ message: String, to path: String, flags: UInt32) throws(VirtError) {
-        guard flags == 0 else { throw Self.unsupported(flags) }
-        if let open = logs[path] {
-            try drain(open)
-            try open.file.append(Array(message.utf8))
+    func append(_ arguments: LogDomainAppendLogFileArgs) throws(VirtError) {
+        guard arguments.flags == 0 else { throw Self.unsupported(arguments.flags) }
+        let open = logs[arguments.path]
+        if let open { try drain(open) }
+        let file = open?.file ?? file(arguments.path)
+        if let lines = lines(arguments.dom) {
+            try lines.append(arguments.message, to: file)
         } else {
-            try RotatingLog(path: path, policy: policy).append(Array(message.utf8))
+            try file.append(Array(arguments.message.utf8))
+        }
+    }
+
+    func file(_ path: String) -> RotatingLog {
+        RotatingLog(path: path, policy: settings.rotation, access: settings.access)
+    }
+
+    func lines(_ domain: LogDomain) -> LineLog? {
+        switch settings.format {
+        case .plain: nil
+        case .json: LineLog(domain: domain)
         }
     }
 

@@ -20,6 +20,7 @@ final class RotatingLog {
 
     let path: String
     private let policy: RotationPolicy
+    private let access: LogFileAccess
     private var file: DescriptorBox?
     /// Where the next byte goes.
     private(set) var offset: UInt64 = 0
@@ -27,9 +28,10 @@ final class RotatingLog {
     /// The next byte goes into a new file, whatever room is left in this one.
     private var isFull = false
 
-    init(path: String, policy: RotationPolicy) {
+    init(path: String, policy: RotationPolicy, access: LogFileAccess = LogFileAccess()) {
         self.path = path
         self.policy = policy
+        self.access = access
     }
 
     /// Starts over without the file and its backups.
@@ -54,8 +56,19 @@ final class RotatingLog {
         let box = DescriptorBox(OwnedDescriptor(opened))
         offset = .max
         try findEnd(opened)
+        grantAccess(opened)
         file = box
         return opened
+    }
+
+    /// A log that its readers cannot read is still better than none.
+    private func grantAccess(_ file: Int32) {
+        if let group = access.group, fchown(file, uid_t.max, group) != 0 {
+            log.warning("the group of '\(path)' cannot be set to \(group): \(VirtError.describe(errno: errno))")
+        }
+        if let mode = access.mode, fchmod(file, mode) != 0 {
+            log.warning("the mode of '\(path)' cannot be set: \(VirtError.describe(errno: errno))")
+        }
     }
 
     /// The end is where another program left it that cuts or extends the file ("copytruncate").
@@ -99,6 +112,23 @@ final class RotatingLog {
             try write(rest.prefix(count), file)
             isFull = count < rest.count
             rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Appends a line that must not be cut: where it does not fit, it is the next file's first. On failure nothing of it
+    /// is left.
+    func appendWhole(_ line: [UInt8]) throws(VirtError) {
+        var (file, room) = try target()
+        if let room, UInt64(line.count) > room, offset > 0 {
+            isFull = true
+            file = try target().file
+        }
+        let start = offset
+        do throws(VirtError) {
+            try write(line[...], file)
+        } catch {
+            if ftruncate(file, off_t(start)) == 0, lseek(file, off_t(start), SEEK_SET) >= 0 { offset = start }
+            throw error
         }
     }
 

@@ -48,12 +48,8 @@ int clinux_unshare(int flags);
 int clinux_unshare_mounts(void); // and nothing propagates in or out afterwards
 int clinux_enter_namespace(int fd, int kind);
 
-// ---- Tap devices. `name` holds 16 bytes: a name or pattern ("vnet%d") going in, the name coming out.
-
-int clinux_open_tap(char *name, bool multi_queue, bool virtio_header);
 
 // ---- Limits of another process. UINT64_MAX: unlimited.
 
 int clinux_set_limit(int32_t pid, int32_t resource, uint64_t soft, uint64_t hard);
 int clinux_get_limit(int32_t pid, int32_t resource, uint64_t *soft, uint64_t *hard);
-int clinux_set_affinity(int32_t pid, const uint8_t *mask, size_t size);

@@ -9,6 +9,8 @@ package struct GuestClock: Equatable, Sendable, XMLMappable {
     package var offset = Offset.utc
     /// Seconds; "reset" for utc and localtime has no number.
     package var adjustment: String?
+    /// The adjustment that a running guest was started with, which the changes that QEMU reports are relative to.
+    package var initialAdjustment: Int64?
     package var basis: Basis?
     package var timezone: String?
     package var start: UInt64?
@@ -19,11 +21,27 @@ package struct GuestClock: Equatable, Sendable, XMLMappable {
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         try x.attribute("offset", &offset)
         try x.attribute("adjustment", &adjustment)
+        if x.flags.contains(.status) { try x.attribute("adjustment0", &initialAdjustment) }
         try x.attribute("basis", &basis)
         try x.attribute("timezone", &timezone)
         try x.attribute("start", &start)
         try x.elements("timer", &timers)
         if x.isReading { try settle() }
+    }
+
+    /// Notes what the guest starts with.
+    package mutating func begin() {
+        guard offset == .variable, let seconds = adjustment.flatMap({ Int64($0) }), seconds != 0 else { return }
+        initialAdjustment = seconds
+    }
+
+    /// The guest set its clock: so many seconds away from where it started. The offset from the basis.
+    package mutating func change(by seconds: Int64) -> Int64 {
+        guard offset == .variable else { return seconds }
+        let sum = seconds.addingReportingOverflow(initialAdjustment ?? 0)
+        guard !sum.overflow else { return seconds }
+        adjustment = String(sum.partialValue)
+        return sum.partialValue
     }
 
     private mutating func settle() throws(VirtError) {

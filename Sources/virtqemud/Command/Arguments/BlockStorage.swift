@@ -6,19 +6,16 @@ import VirtModel
 struct BlockStorage {
     private let source: DiskSource
     private let node: String
-    private let builder: CommandBuilder
     private let isFloppy: Bool
     private let driver: DiskDriver?
     /// Set for nodes that stand alone.
     var readonly: Bool?
 
-    init(_ source: DiskSource, node: String, driver: DiskDriver? = nil, isFloppy: Bool = false, builder: CommandBuilder)
-    {
+    init(_ source: DiskSource, node: String, driver: DiskDriver? = nil, isFloppy: Bool = false) {
         self.source = source
         self.node = node
         self.driver = driver
         self.isFloppy = isFloppy
-        self.builder = builder
     }
 
     /// libvirt's words for what `cache=` means to QEMU.

@@ -1,6 +1,6 @@
 import QEMUMonitor
 import VirtCore
-import VirtModel
+package import VirtModel
 
 /// Disks: block nodes of each image of the chain, then the device.
 extension CommandBuilder {
@@ -51,93 +51,28 @@ extension CommandBuilder {
     /// The block nodes of a disk, the deepest image first.
     func blockNodes(of disk: Disk) -> [BlockNode] {
         var chain: [BlockNode] = []
-        var backing = disk.backingStore
-        var next: BackingStore? = backing
-        var nodes: [(source: DiskSource, format: String, metadata: UInt64?)] = [
-            (disk.effectiveSource, disk.driver?.type ?? "raw", disk.driver?.metadataCache?.maximumSize)
-        ]
-        while let store = next, let source = store.source {
-            nodes.append((source, store.format?.type ?? "raw", store.format?.metadataCache?.maximumSize))
-            backing = store.backingStore
-            next = backing
-        }
-        let isTerminated = disk.backingStore != nil && next != nil && next?.source == nil
-        for (depth, node) in nodes.enumerated().reversed() {
-            let index = node.source.index ?? 0
-            let name = "libvirt-\(index)"
-            let storage = BlockStorage(
-                node.source, node: "\(name)-storage", driver: disk.effectiveDriver, isFloppy: disk.device == .floppy,
-                builder: self)
-            chain.append(BlockNode(properties: storage.properties, secrets: secrets(name)))
-            let below = depth + 1 < nodes.count ? nodes[depth + 1].source.index : nil
-            let isEnd = depth + 1 == nodes.count && (isTerminated || environment.endsBackingChains)
-            let format = formatNode(
-                disk, node.source, name, node.format, node.metadata, depth: depth, below: below, isEnd: isEnd)
-            chain.append(BlockNode(properties: format))
+        var list = disk.imageChain
+        if !list.images.isEmpty { list.images[0].source = disk.effectiveSource }
+        for (depth, image) in list.images.enumerated().reversed() {
+            var nodes = ImageNodes(image, driver: disk.effectiveDriver)
+            nodes.isTop = depth == 0
+            nodes.isReadonly = depth > 0 || disk.readonly || disk.device == .cdrom
+            nodes.isFloppy = disk.device == .floppy
+            chain.append(
+                BlockNode(properties: nodes.storage, secrets: secrets(ImageNodes.name(image.source.index))))
+            let isEnd = list.isTerminated || environment.endsBackingChains
+            let below = list.images.dropFirst(depth + 1).first?.source.index
+            chain.append(
+                BlockNode(properties: nodes.format(below.map { .node($0) } ?? (isEnd ? .none : .unsaid))))
         }
         if disk.driver?.copyOnRead == true {
             chain.append(
                 BlockNode(properties: [
                     "driver": "copy-on-read", "node-name": .string("libvirt-CoR-\(disk.target.dev ?? "")"),
-                    "file": .string("libvirt-\(disk.source.index ?? 0)-format"), "discard": "unmap",
+                    "file": .string(ImageNodes.formatName(disk.source.index)), "discard": "unmap",
                 ]))
         }
         return chain
-    }
-
-    private func formatNode(
-        _ disk: Disk, _ source: DiskSource, _ name: String, _ format: String, _ metadata: UInt64?, depth: Int,
-        below: UInt32?, isEnd: Bool
-    ) -> JSONObject {
-        var properties: JSONObject = ["node-name": .string("\(name)-format")]
-        properties.add("read-only", depth > 0 || disk.readonly || disk.device == .cdrom)
-        if depth == 0 {
-            properties.add("discard", disk.driver?.discard?.rawValue)
-            properties.add("detect-zeroes", detectZeroes(disk.driver))
-        }
-        properties.add("cache", BlockStorage.cache(disk.effectiveDriver?.cache))
-        addFormat(format, source, name, &properties)
-        properties.add("cache-size", metadata)
-        properties.add("file", "\(name)-storage")
-        if let slice = source.slices.first {
-            properties.add("offset", slice.offset)
-            properties.add("size", slice.size)
-        }
-        if let below {
-            properties.add("backing", "libvirt-\(below)-format")
-        } else if isEnd, Self.hasBacking(format) {
-            properties.add("backing", JSONValue.null)
-        }
-        return properties
-    }
-
-    private static func hasBacking(_ format: String) -> Bool {
-        ["qcow2", "qcow", "qed", "vmdk", "cow"].contains(format)
-    }
-
-    private func detectZeroes(_ driver: DiskDriver?) -> String? {
-        guard let mode = driver?.detectZeroes else { return nil }
-        // Without discard, "unmap" would have nothing to do.
-        return mode == .unmap && driver?.discard != .unmap ? "on" : mode.rawValue
-    }
-
-    private func addFormat(_ format: String, _ source: DiskSource, _ name: String, _ properties: inout JSONObject) {
-        let encryption = source.encryption.flatMap { $0.engine == .librbd ? nil : $0 }
-        let secret = "\(name)-format-encryption-secret0"
-        switch (format, encryption) {
-        case ("raw", .some):
-            properties.add("driver", "luks")
-            properties.add("key-secret", secret)
-        case ("qcow2", .some(let encryption)), ("qcow", .some(let encryption)):
-            properties.add("driver", format)
-            let kind = encryption.format == .qcow ? "aes" : encryption.format.rawValue
-            properties.add("encrypt", ["format": .string(kind), "key-secret": .string(secret)] as JSONObject)
-        case ("luks", _):
-            properties.add("driver", "luks")
-            properties.add("key-secret", secret)
-        default:
-            properties.add("driver", format == "fat" ? "raw" : format)
-        }
     }
 
     /// The secrets that an image's nodes name.
@@ -202,7 +137,7 @@ extension Disk {
     }
 
     /// The driver with the cache mode that sharing a disk calls for.
-    var effectiveDriver: DiskDriver? {
+    package var effectiveDriver: DiskDriver? {
         guard shareable, !readonly, driver?.cache == nil else { return driver }
         var driver = self.driver ?? DiskDriver()
         driver.cache = DiskDriver.Cache.none

@@ -92,7 +92,7 @@ extension CommandBuilder {
     }
 
     private mutating func addFlash(_ node: String, _ source: DiskSource, readonly: Bool) {
-        var storage = BlockStorage(source, node: "\(node)-storage", builder: self)
+        var storage = BlockStorage(source, node: "\(node)-storage")
         storage.readonly = nil
         add(blockdev: storage.properties)
         add(blockdev: [

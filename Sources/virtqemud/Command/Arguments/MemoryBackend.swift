@@ -30,10 +30,10 @@ struct MemoryBackend {
         self.builder = builder
         self.id = id
         self.module = module
-        let label = module.target.labelSize ?? 0
         let size = module.target.size ?? 0
-        let step: UInt64 = builder.machine.isPPC64 ? 256 << 10 : 2 << 10
-        kibibytes = Self.aligned(size >= label ? size - label : 0, to: step) &+ label
+        // On pSeries the label is not part of what is rounded, and the definition's completion has done it.
+        let isWhole = builder.machine.isPPC64 && module.model == .nvdimm
+        kibibytes = isWhole ? size : Self.aligned(size, to: builder.machine.isPPC64 ? 256 << 10 : 2 << 10)
         node = module.target.node
         let backing = builder.domain.memoryBacking
         isShared = (module.access ?? backing.access).map { $0 == .shared }

@@ -77,6 +77,11 @@ package struct Architecture: Sendable {
     package static func isPPC(_ name: String) -> Bool { isPPC64(name) || ["ppc", "ppcle", "ppcemb"].contains(name) }
     package static func isRISCV(_ name: String) -> Bool { name == "riscv64" || name == "riscv32" }
 
+    /// Whether libvirt knows how to choose processor models for guests of it.
+    package static func hasProcessorModels(_ name: String) -> Bool {
+        isX86(name) || isPPC64(name) || isARM(name) || isS390(name)
+    }
+
     /// Whether two architectures are of one family.
     package static func areRelated(_ first: String, _ second: String) -> Bool {
         first == second || [isX86, isPPC, isARM, isS390].contains { $0(first) && $0(second) }

@@ -30,7 +30,8 @@ extension CapabilityProbe {
         (reply?.array ?? []).compactMap { entry in
             guard let name = entry["name"]?.string else { return nil }
             var cpu = QEMUCapabilities.CPU(name: name)
-            cpu.typeName = entry["typename"]?.string
+            // POWER lists aliases without a type.
+            cpu.typeName = entry["typename"]?.string.flatMap { $0.isEmpty ? nil : $0 }
             if let features = entry["unavailable-features"]?.array {
                 cpu.blockers = features.compactMap(\.string)
                 cpu.usable = features.isEmpty

@@ -31,10 +31,6 @@ extension CapabilityProbe {
             (.compatDeprecated, capabilities.has(.objectQapified)),
         ]
         for (flag, holds) in consequences where holds { capabilities.flags.insert(flag) }
-        if Architecture.isS390(capabilities.architecture) {
-            if capabilities.has(.virtioCcw) { capabilities.flags.insert(.virtualCssBridge) }
-            if !capabilities.has(.virtualCssBridgeCssidUnrestricted) { capabilities.flags.remove(.vfioCcw) }
-        }
     }
 
     /// The properties of the machine types that a witness names; an alias stands for the versioned type.

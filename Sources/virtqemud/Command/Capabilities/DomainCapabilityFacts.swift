@@ -102,9 +102,9 @@ package struct DomainCapabilityFacts {
         return mode
     }
 
-    /// Where libvirt has a list of models, it only offers those.
+    /// Where libvirt has a list of models, it only offers those; ARM and s390 take QEMU's names as they are.
     private var custom: DomainCapabilities.Mode {
-        let all = facts.accelerator(kvm: isKVM).cpus
+        let all = Architecture.hasProcessorModels(machine.architecture) ? facts.accelerator(kvm: isKVM).cpus : []
         let known = map.map { map in all.compactMap(map.named) } ?? all
         var mode = DomainCapabilities.Mode("custom", supported: !known.isEmpty)
         mode.models = known.map { cpu in
@@ -126,8 +126,7 @@ package struct DomainCapabilityFacts {
         let channels = ["pty", "unix"] + names([("spicevmc", .spice)])
         return [
             disk, Section("graphics", enums: [Values("type", graphics)]), video, hostdev,
-            has(.virtioRng) ? rng : Section("rng", supported: false),
-            Section("filesystem", enums: [Values("driverType", filesystems)]), tpm,
+            rng, Section("filesystem", enums: [Values("driverType", filesystems)]), tpm,
             has(.usbRedir)
                 ? Section("redirdev", enums: [Values("bus", ["usb"])]) : Section("redirdev", supported: false),
             Section("channel", enums: [Values("type", channels)]),
@@ -142,7 +141,7 @@ package struct DomainCapabilityFacts {
         let floppy = machine.isPSeries ? [] : ["floppy"]
         var buses = machine.hasBuiltInIDE ? ["ide"] : []
         if !machine.isPSeries { buses.append("fdc") }
-        buses += names([("scsi", .virtioScsiPci)]) + ["virtio"] + names([("usb", .usbStorage), ("sata", .ich9Ahci)])
+        buses += ["scsi", "virtio"] + names([("usb", .usbStorage), ("sata", .ich9Ahci)])
         return Section(
             "disk",
             enums: [
@@ -168,14 +167,15 @@ package struct DomainCapabilityFacts {
             enums: [
                 Values("mode", ["subsystem"]),
                 Values("startupPolicy", ["default", "mandatory", "requisite", "optional"]),
-                Values("subsysType", usb + ["pci"] + names([("scsi", .virtioScsiPci)])), Values("capsType", []),
+                Values("subsysType", usb + ["pci", "scsi"]), Values("capsType", []),
                 Values("pciBackend", host.hasVFIO ? ["default", "vfio"] : []),
             ])
     }
 
     private var rng: Section {
         let backends = names([("random", .rngRandom), ("egd", .rngEgd), ("builtin", .rngBuiltin)])
-        return Section("rng", enums: [Values("model", virtioModels), Values("backendModel", backends)])
+        return Section(
+            "rng", enums: [Values("model", has(.virtioRng) ? virtioModels : []), Values("backendModel", backends)])
     }
 
     private var tpm: Section {

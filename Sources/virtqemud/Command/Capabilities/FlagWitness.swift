@@ -94,6 +94,7 @@ extension FlagWitness {
         (.spaprPciHostBridge, ["spapr-pci-host-bridge"]),
         (.vmcoreinfo, ["vmcoreinfo"]),
         (.spaprVty, ["spapr-vty"]),
+        (.s390Sclp, ["sclpconsole"]),
         (.sclplmconsole, ["sclplmconsole"]),
         (.isaSerial, ["isa-serial"]),
         (.pl011, ["pl011"]),
@@ -103,7 +104,6 @@ extension FlagWitness {
         (.virtioTabletCcw, ["virtio-tablet-ccw"]),
         (.pciePciBridge, ["pcie-pci-bridge"]),
         (.prManagerHelper, ["pr-manager-helper"]),
-        (.virtualCssBridge, ["virtual-css-bridge"]),
         (.vfioCcw, ["vfio-ccw"]),
         (.hdaOutput, ["hda-output"]),
         (.vmgenid, ["vmgenid"]),
@@ -195,7 +195,6 @@ extension FlagWitness {
         (.intelIommuEim, .property(of: ["intel-iommu"], "eim")),
         (.intelIommuDeviceIotlb, .property(of: ["intel-iommu"], "device-iotlb")),
         (.spaprPciHostBridgeNumaNode, .property(of: ["spapr-pci-host-bridge"], "numa_node")),
-        (.virtualCssBridgeCssidUnrestricted, .property(of: ["virtual-css-bridge"], "cssid-unrestricted")),
         (.mchExtendedTsegMbytes, .property(of: ["mch"], "extended-tseg-mbytes")),
         (.vfioPciDisplay, .property(of: ["vfio-pci"], "display")),
         (.nvdimmUnarmed, .property(of: ["nvdimm"], "unarmed")),
@@ -291,8 +290,6 @@ extension FlagWitness {
         (.aarch64Off, .architecture(["aarch64"])),
         (.gicVersion, .architecture(["aarch64"])),
         (.loadparm, .architecture(["s390", "s390x"])),
-        (.machinePseriesResizeHpt, .architecture(["ppc64", "ppc64le"])),
-        (.machinePseriesMaxCpuCompat, .architecture(["ppc64", "ppc64le"])),
         (.ncr53c90, .architecture(["sparc", "m68k", "mips"])),
     ]
 }

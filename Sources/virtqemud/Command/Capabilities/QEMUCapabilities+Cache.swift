@@ -18,6 +18,7 @@ extension QEMUCapabilities: XMLMappable {
         try x.textElement("qemumoddirmtime", &origin.modulesTime, default: 0)
         try x.textElement("selfctime", &origin.selfTime)
         try x.textElement("selfvers", &origin.selfVersion)
+        try x.textElement("proberctime", &origin.proberTime)
         try mapFlags(&x)
         try x.textElement("version", &version)
         try x.textElement("kvmVersion", &origin.kvmVersion)

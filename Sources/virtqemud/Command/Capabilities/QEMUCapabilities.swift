@@ -28,8 +28,10 @@ package struct QEMUCapabilities: Sendable, Equatable {
         package var binaryTime: Int64 = 0
         /// mtime of the directory with QEMU's modules, 0 where it is missing.
         package var modulesTime: Int64 = 0
-        /// ctime of the daemon that gathered the facts.
+        /// ctime of the daemon that the facts are for: C libvirt's, where it is installed, so that it takes them over.
         package var selfTime: Int64 = 0
+        /// ctime of the daemon that gathered the facts; nil in C libvirt's files.
+        package var proberTime: Int64?
         /// libvirt's version as a number.
         package var selfVersion: UInt64 = 0
         package var kvmVersion: UInt32 = 0

@@ -36,6 +36,7 @@ package enum QEMUFlag: String, CaseIterable, Sendable, Hashable {
     case vga = "VGA"
     case cirrusVga = "cirrus-vga"
     case vmwareSvga = "vmware-svga"
+    case s390Sclp = "s390-sclp"
     case usbSerial = "usb-serial"
     case virtioRng = "virtio-rng"
     case rngRandom = "rng-random"
@@ -110,13 +111,11 @@ package enum QEMUFlag: String, CaseIterable, Sendable, Hashable {
     case spaprPciHostBridge = "spapr-pci-host-bridge"
     case spaprPciHostBridgeNumaNode = "spapr-pci-host-bridge.numa_node"
     case chardevReconnect = "chardev-reconnect"
-    case machinePseriesResizeHpt = "machine.pseries.resize-hpt"
     case vmcoreinfo
     case spaprVty = "spapr-vty"
     case sclplmconsole
     case isaSerial = "isa-serial"
     case pl011
-    case machinePseriesMaxCpuCompat = "machine.pseries.max-cpu-compat"
     case virtioGpuCcw = "virtio-gpu-ccw"
     case virtioKeyboardCcw = "virtio-keyboard-ccw"
     case virtioMouseCcw = "virtio-mouse-ccw"
@@ -125,8 +124,6 @@ package enum QEMUFlag: String, CaseIterable, Sendable, Hashable {
     case nbdTls = "nbd-tls"
     case tpmCrb = "tpm-crb"
     case prManagerHelper = "pr-manager-helper"
-    case virtualCssBridge = "virtual-css-bridge"
-    case virtualCssBridgeCssidUnrestricted = "virtual-css-bridge.cssid-unrestricted"
     case vfioCcw = "vfio-ccw"
     case screendumpDevice = "screendump_device"
     case hdaOutput = "hda-output"

@@ -1,5 +1,6 @@
 import VirtCore
 import VirtModel
+import VirtXML
 
 /// What the driver asks of a domain's model again and again.
 extension Domain {
@@ -47,6 +48,11 @@ extension Domain {
             return DiskName(name: disk.target.dev ?? "", path: disk.source.path, alias: disk.info.alias)
         }
         return nil
+    }
+
+    /// The definition without what only a running guest has.
+    func inactive() throws -> Domain {
+        try Domain.parse(try format([.inactive, .secure]), flags: .inactive)
     }
 
     /// Without the devices that every such machine has: older libvirt puts them in by itself.

@@ -8,9 +8,11 @@ import VirtWire
 extension DomainActor {
     /// Stores a new domain's definition and makes it known.
     func define(_ domain: Domain) async throws -> RemoteNonnullDomain {
+        let text = try QEMUDriver.file(of: domain)
+        keep(domain, text: text)
         try driver.registry.insert(self, makeSnapshot())
         do {
-            try await withJob(.modify, "virDomainDefineXMLFlags") { try await self.store(domain) }
+            try await withJob(.modify, "virDomainDefineXMLFlags") { try await self.write(domain.name, text) }
         } catch {
             removeFromRegistry()
             throw error
@@ -22,9 +24,8 @@ extension DomainActor {
     /// Replaces the definition; a running guest gets it at its next start.
     func redefine(_ domain: Domain) async throws -> RemoteNonnullDomain {
         try await withJob(.modify, "virDomainDefineXMLFlags") {
-            let isNew = self.config == nil
+            let isNew = !self.isPersistent
             try await self.store(domain)
-            self.config = domain
             self.wasUpdated = true
             self.publish()
             self.emit(.defined(isNew ? .added : .updated))
@@ -39,24 +40,21 @@ extension DomainActor {
         }
         try change(&domain)
         try await store(domain)
-        config = domain
         wasUpdated = true
         publish()
     }
 
-    /// Writes a definition's file so that it survives a crash; the old one is intact when that fails.
+    /// Makes a definition the persistent one and writes its file so that it survives a crash; the old one is intact
+    /// when that fails.
     func store(_ domain: Domain) async throws {
-        let store = driver.definitions
-        let bytes = try QEMUDriver.file(of: domain)
-        try await BlockingPool.shared.run { try store.save(domain.name, bytes) }
+        let text = try QEMUDriver.file(of: domain)
+        try await write(domain.name, text)
+        keep(domain, text: text)
     }
 
-    /// Takes over what was on disk.
-    func adopt(config: Domain, autostart: Bool, managedSave: Bool) {
-        self.config = config
-        hasAutostart = autostart
-        hasManagedSave = managedSave
-        publish()
+    private func write(_ name: String, _ text: [UInt8]) async throws {
+        let store = driver.definitions
+        try await BlockingPool.shared.run { try store.save(name, text) }
     }
 
     /// virDomainUndefineFlags: managed save 1, snapshots 2, nvram 4, keep nvram 8, checkpoints 16.
@@ -67,7 +65,14 @@ extension DomainActor {
         }
         try await withJob(.modify, "virDomainUndefineFlags") {
             let domain = try self.persistentForUndefine()
+            if self.runtime == nil, !self.checkpoints.isEmpty, flags & 16 == 0 {
+                throw VirtError(
+                    .operationInvalid, .qemu,
+                    "cannot delete inactive domain with \(self.checkpoints.count) checkpoints")
+            }
+            try await self.dropSnapshots(undefining: flags)
             try await self.removeFiles(domain, flags)
+            if self.runtime == nil { await self.dropCheckpointFiles() }
             self.hasAutostart = false
             self.config = nil
             self.emit(.undefined(.removed))
@@ -112,7 +117,7 @@ extension DomainActor {
 
     /// virDomainSetAutostart.
     func setAutostart(_ isOn: Bool) async throws {
-        guard config != nil else {
+        guard isPersistent else {
             throw VirtError(.operationInvalid, .qemu, "cannot set autostart for transient domain")
         }
         guard hasAutostart != isOn else { return }
@@ -140,32 +145,38 @@ extension DomainActor {
             guard newName != self.name else {
                 throw VirtError(.operationInvalid, .qemu, "Can't rename domain to itself")
             }
+            guard self.checkpoints.isEmpty else {
+                throw VirtError(
+                    .operationInvalid, .qemu,
+                    "cannot rename domain with checkpoints")
+            }
             let oldName = self.name
-            try self.driver.registry.reserve(name: newName, for: self.uuid)
             domain.name = newName
+            let text = try QEMUDriver.file(of: domain)
+            try self.driver.registry.reserve(name: newName, for: self.uuid)
             do {
-                try await self.move(domain, from: oldName)
+                try await self.move(domain.name, text, from: oldName)
             } catch {
                 self.driver.registry.release(name: newName, of: self.uuid)
                 throw error
             }
             self.emit(.undefined(.renamed))
             self.name = newName
-            self.config = domain
+            self.keep(domain, text: text)
+            await self.moveSnapshots(from: oldName)
             self.publish()
             self.emit(.defined(.renamed))
         }
     }
 
-    private func move(_ domain: Domain, from oldName: String) async throws {
+    private func move(_ newName: String, _ text: [UInt8], from oldName: String) async throws {
         let store = driver.definitions
         let paths = driver.paths
-        let bytes = try QEMUDriver.file(of: domain)
         try await BlockingPool.shared.run {
             if FileSystem.exists(paths.managedSave(oldName)) {
                 throw VirtError(.operationInvalid, .qemu, "domain with a managed saved state can't be renamed")
             }
-            try store.rename(oldName, to: domain.name, bytes)
+            try store.rename(oldName, to: newName, text)
         }
     }
 

@@ -18,11 +18,12 @@ actor DomainActor {
 
     var name: String
     /// The definitions, each in a box that the snapshots share: a definition takes kilobytes wherever it is held.
-    private var configBox: SharedDomain?
+    private var definition: PersistentDefinition?
     private var liveBox: SharedDomain?
+    /// The persistent definition. One that is set stays in memory whole; `keep` knows its text as well.
     var config: Domain? {
-        get { configBox?.value }
-        set { configBox = newValue.map(SharedDomain.init) }
+        get { definition?.model }
+        set { definition = newValue.map { PersistentDefinition($0, print: nil, recent: driver.recentDefinitions) } }
     }
     var live: Domain? {
         get { liveBox?.value }
@@ -32,6 +33,7 @@ actor DomainActor {
     var runtime: GuestRuntime?
     var hasAutostart = false
     var hasManagedSave = false
+    var snapshots = SnapshotTree()
     /// A definition was changed since the daemon's start.
     var wasUpdated = false
     /// The client whose leaving ends the guest.
@@ -42,6 +44,11 @@ actor DomainActor {
     /// The monitor said its last word.
     var monitorEnded = false
     var monitorEndWaiters: [CheckedContinuation<Void, Never>] = []
+    var checkpoints = CheckpointList()
+    /// The last job of the domain's own that ended, until somebody asks for it.
+    var completedJob: JobStatistics?
+    /// Calls that wait for what QEMU reports of a block job.
+    var blockJobWaiters: [CheckedContinuation<Void, Never>] = []
     /// A save of the status file is on its way.
     var isSaveScheduled = false
     /// The status file is being written; the next write, and its removal, wait for that.
@@ -61,9 +68,39 @@ actor DomainActor {
         name = domain.name
         self.driver = driver
         loop = driver.loops.next()
-        let box = SharedDomain(domain)
-        configBox = isPersistent ? box : nil
-        liveBox = isPersistent ? nil : box
+        if isPersistent {
+            definition = PersistentDefinition(domain, print: nil, recent: driver.recentDefinitions)
+        } else {
+            liveBox = SharedDomain(domain)
+        }
+    }
+
+    /// A domain as it lies on disk.
+    init(_ loaded: LoadedDefinition, driver: QEMUDriver) {
+        uuid = loaded.uuid
+        name = loaded.name
+        self.driver = driver
+        loop = driver.loops.next()
+        definition = loaded.definition
+        hasAutostart = loaded.isAutostart
+        hasManagedSave = loaded.hasManagedSave
+    }
+
+    var isPersistent: Bool { definition != nil }
+
+    /// Makes a definition the persistent one; `text` is its print.
+    func keep(_ domain: Domain, text: [UInt8]) {
+        let context = (try? driver.emulator(of: domain)).flatMap { driver.completions.known($0) }
+        let source = context.map { PersistentDefinition.Source(text: text, context: $0) }
+        definition = PersistentDefinition(domain, print: source, recent: driver.recentDefinitions)
+    }
+
+    /// Takes over what was on disk.
+    func adopt(_ loaded: LoadedDefinition) {
+        definition = loaded.definition
+        hasAutostart = loaded.isAutostart
+        hasManagedSave = loaded.hasManagedSave
+        publish()
     }
 
     // MARK: Snapshots
@@ -72,7 +109,8 @@ actor DomainActor {
     func makeSnapshot() -> DomainSnapshot {
         DomainSnapshot(
             uuid: uuid, name: name, state: state, hasAutostart: hasAutostart, hasManagedSave: hasManagedSave,
-            wasUpdated: wasUpdated, live: liveBox, config: configBox, runtime: runtime, job: jobs.holder)
+            wasUpdated: wasUpdated, live: liveBox, config: definition, snapshots: snapshots, runtime: runtime,
+            job: jobs.holder, checkpoints: checkpoints)
     }
 
     /// Lets everybody see the domain as it is now.

@@ -14,32 +14,28 @@ final class DomainSnapshot: Sendable {
     let hasManagedSave: Bool
     let wasUpdated: Bool
     private let liveBox: SharedDomain?
-    private let configBox: SharedDomain?
+    private let definition: PersistentDefinition?
     /// The guest's definition as it runs.
     var live: Domain? { liveBox?.value }
-    /// The persistent definition, nil for a transient domain.
-    var config: Domain? { configBox?.value }
+    /// The persistent definition, nil for a transient domain. Made from its text when it was not asked for lately.
+    var config: Domain? { definition?.model }
+    let snapshots: SnapshotTree
     /// What is only there while a guest runs.
     let runtime: GuestRuntime?
     let job: JobQueue.Holder?
-
-    /// Where a disk's content is in the file system.
-    struct Image: Sendable {
-        let path: String
-        let format: String?
-    }
+    let checkpoints: CheckpointList
 
     private struct Cache {
         var texts: [UInt32: String] = [:]
-        var statistics: [UInt32: [TypedParameter]] = [:]
-        var images: [Image?]?
-        var inactive: (groups: UInt32, sizes: [FileSizes?], list: [TypedParameter])?
+        var liveSummary: DefinitionSummary?
+        var statistics: (groups: UInt32, sizes: [FileSizes?], record: [UInt8])?
     }
     private let cache = Mutex(Cache())
 
     init(
         uuid: UUID, name: String, state: DomainState, hasAutostart: Bool, hasManagedSave: Bool, wasUpdated: Bool,
-        live: SharedDomain?, config: SharedDomain?, runtime: GuestRuntime?, job: JobQueue.Holder?
+        live: SharedDomain?, config: PersistentDefinition?, snapshots: SnapshotTree = SnapshotTree(),
+        runtime: GuestRuntime?, job: JobQueue.Holder?, checkpoints: CheckpointList = CheckpointList()
     ) {
         self.uuid = uuid
         self.name = name
@@ -49,13 +45,15 @@ final class DomainSnapshot: Sendable {
         self.hasManagedSave = hasManagedSave
         self.wasUpdated = wasUpdated
         liveBox = live
-        configBox = config
+        definition = config
+        self.snapshots = snapshots
         self.runtime = runtime
         self.job = job
+        self.checkpoints = checkpoints
     }
 
     var isActive: Bool { id >= 0 }
-    var isPersistent: Bool { configBox != nil }
+    var isPersistent: Bool { definition != nil }
     /// The domain on the wire.
     var handle: RemoteNonnullDomain { RemoteNonnullDomain(name: name, uuid: uuid, id: id) }
 
@@ -80,13 +78,22 @@ final class DomainSnapshot: Sendable {
         return (live, runtime)
     }
 
-    /// The images of the persistent definition's disks, in their order; asked for at each call for statistics.
-    var images: [Image?] {
-        if let known = cache.withLock({ $0.images }) { return known }
-        let disks = config?.devices.disks ?? []
-        let images = disks.map { disk in disk.source.localPath.map { Image(path: $0, format: disk.driver?.type) } }
-        cache.withLock { $0.images = images }
-        return images
+    /// What `current` says in short, without making a model.
+    func summary() throws(VirtError) -> DefinitionSummary {
+        guard let liveBox else {
+            if let definition { return definition.summary }
+            throw VirtError(.internalError, .qemu, "domain '\(name)' has no definition")
+        }
+        if let known = cache.withLock({ $0.liveSummary }) { return known }
+        let summary = DefinitionSummary(liveBox.value)
+        cache.withLock { $0.liveSummary = summary }
+        return summary
+    }
+
+    /// What `persistent` says in short.
+    func persistentSummary() throws(VirtError) -> DefinitionSummary {
+        if let definition { return definition.summary }
+        throw VirtError(.operationInvalid, .domain, "transient domains do not have any persistent config")
     }
 
     /// A text made once per snapshot and key.
@@ -97,28 +104,17 @@ final class DomainSnapshot: Sendable {
         return text
     }
 
-    /// All statistics of a domain that does not run, made again when the sizes of its images have changed.
+    /// The encoded statistics of a domain that does not run: made again when the sizes of its images have changed, else
+    /// they can't change while this snapshot is the latest.
     func inactiveStatistics(
-        _ groups: UInt32, _ sizes: [FileSizes?], _ make: () -> [TypedParameter]
-    ) -> [TypedParameter] {
-        if let known = cache.withLock({ $0.inactive }), known.groups == groups, known.sizes == sizes {
-            return known.list
+        _ groups: UInt32, _ sizes: [FileSizes?], _ make: () throws(VirtError) -> [UInt8]
+    ) throws(VirtError) -> [UInt8] {
+        if let known = cache.withLock({ $0.statistics }), known.groups == groups, known.sizes == sizes {
+            return known.record
         }
-        let list = make()
-        cache.withLock { $0.inactive = (groups, sizes, list) }
-        return list
-    }
-
-    /// Statistics that can't change while this snapshot is the latest.
-    func statistics(_ key: UInt32, _ make: () -> [TypedParameter]) -> [TypedParameter] {
-        if let known = cache.withLock({ $0.statistics[key] }) { return known }
-        let list = make()
-        cache.withLock { cache in
-            // Clients use a few combinations; one that tries them all does not fill the memory.
-            if cache.statistics.count >= 8 { cache.statistics = [:] }
-            cache.statistics[key] = list
-        }
-        return list
+        let record = try make()
+        cache.withLock { $0.statistics = (groups, sizes, record) }
+        return record
     }
 }
 

@@ -49,5 +49,10 @@ struct DriverPaths: Sendable {
     }
 
     func domainLibrary(_ name: String, id: Int32) -> String { library + "/" + Self.shortName(name, id: id) }
+    /// Where the guest's memory is, when it is in files.
+    func domainMemory(_ name: String, id: Int32) -> String {
+        ram + "/" + Self.shortName(name, id: id).dropFirst("domain-".count)
+    }
+
     func domainChannels(_ name: String, id: Int32) -> String { channelTarget + "/" + Self.shortName(name, id: id) }
 }

@@ -58,6 +58,9 @@ struct GuestRuntime: Sendable {
     var fakeReboot = false
     var usesLogDaemon = true
     var remembersOwner = true
+    var blockJobs: [BlockJob] = []
+    /// The backup that runs.
+    var backup: BackupJob?
     /// virtlockd holds the guest's locks.
     var holdsLocks = false
     var agentTimeout: Int32 = -2

@@ -42,7 +42,10 @@ extension QEMUDriver {
     }
 
     func completionContext(for domain: Domain) async throws -> DomainCompletionContext {
-        let path = try emulator(of: domain)
+        try await completionContext(emulator: emulator(of: domain))
+    }
+
+    func completionContext(emulator path: String) async throws -> DomainCompletionContext {
         let facts = try await capabilities.facts(of: path)
         return completions.context(path, facts, paths)
     }
@@ -84,6 +87,9 @@ final class CompletionContexts: Sendable {
     }
 
     private let entries = Mutex<[String: Entry]>([:])
+
+    /// The context that was made last for an emulator.
+    func known(_ path: String) -> DomainCompletionContext? { entries.withLock { $0[path]?.context } }
 
     func context(_ path: String, _ facts: QEMUCapabilities, _ paths: DriverPaths) -> DomainCompletionContext {
         if let known = entries.withLock({ $0[path] }), known.origin == facts.origin { return known.context }

@@ -9,9 +9,14 @@ extension QEMUDriver {
     /// Finds guests that run, reads definitions, and starts what is to be started with the host.
     package func start() async throws {
         try await makeDirectories()
-        let running = await loadStatus()
+        let (running, isComplete) = await loadStatus()
         try await loadDefinitions()
+        await loadSnapshots()
+        await loadCheckpoints()
         await reconnect(running)
+        await removeLeftDirectories(isComplete: isComplete)
+        // The network's daemon may be away: nobody waits for it.
+        Task { await self.releaseLeftPorts() }
         await startAutostartGuests()
     }
 
@@ -71,11 +76,12 @@ extension QEMUDriver {
         keep(lock)
     }
 
-    /// The guests that a daemon before left running.
-    private func loadStatus() async -> [DomainActor] {
+    /// The guests that a daemon before left running, and whether all their files could be read.
+    private func loadStatus() async -> (guests: [DomainActor], isComplete: Bool) {
         let directory = paths.state
         let names = (try? await BlockingPool.shared.run { try FileSystem.names(in: directory) }) ?? []
         var actors: [DomainActor] = []
+        var isComplete = true
         for name in names where name.hasSuffix(".xml") {
             let path = "\(directory)/\(name)"
             do {
@@ -87,9 +93,10 @@ extension QEMUDriver {
                 actors.append(actor)
             } catch {
                 Self.log.error("cannot load '\(path)', which is left where it is: \(error)")
+                isComplete = false
             }
         }
-        return actors
+        return (actors, isComplete)
     }
 
     /// Starts autostart guests once per boot of the host: a marker in the state directory remembers that it was done.

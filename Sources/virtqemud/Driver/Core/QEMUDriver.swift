@@ -25,6 +25,7 @@ package final class QEMUDriver: DaemonDriver {
     let capabilities: QEMUCapabilitiesCache
     let owner: FileOwner
     let completions = CompletionContexts()
+    let recentDefinitions = RecentDefinitions()
     let processorSwitches = ProcessorSwitchesCache()
     let hostDescription: HostDescription
     private let hooks: HookRunner

@@ -24,11 +24,12 @@ struct StatusFile: Sendable {
             text += "    <flag name='\(flag.rawValue)'/>\n"
         }
         text += "  </qemuCaps>\n"
+        text += runtime.backup?.jobElement ?? ""
         if runtime.fakeReboot { text += "  <fakereboot/>\n" }
         text += "  <devices>\n"
         for alias in runtime.devices { text += "    <device alias='\(Self.escape(alias))'/>\n" }
         text += "  </devices>\n"
-        text += paths()
+        text += try paths()
         text += try domain.format([.status, .secure], depth: 1)
         return Array((text + "</domstatus>\n").utf8)
     }
@@ -41,7 +42,7 @@ struct StatusFile: Sendable {
         return text + "  </vcpus>\n"
     }
 
-    private func paths() -> String {
+    private func paths() throws -> String {
         var text = "  <libDir path='\(Self.escape(runtime.libraryPath))'/>\n"
         text += "  <channelTargetDir path='\(Self.escape(runtime.channelPath))'/>\n"
         text += runtime.originalCPU ?? ""
@@ -49,8 +50,9 @@ struct StatusFile: Sendable {
         if runtime.remembersOwner { text += "  <rememberOwner/>\n" }
         text += "  <nodename index='\(runtime.nodeIndex)'/>\n"
         text += "  <fdset index='\(runtime.descriptorSetIndex)'/>\n"
-        text += "  <blockjobs active='no'/>\n"
+        text += try BlockJob.format(runtime.blockJobs, domain)
         text += "  <agentTimeout>\(runtime.agentTimeout)</agentTimeout>\n"
+        text += try runtime.backup?.format() ?? ""
         return text
     }
 
@@ -86,7 +88,9 @@ struct StatusFile: Sendable {
         runtime.pid = pid
         readLists(root, &runtime)
         readSwitches(root, &runtime)
-        runtime.ownedFiles = domain.filesToOwn
+        runtime.blockJobs = BlockJob.read(root.child("blockjobs"), domain)
+        runtime.backup = BackupJob.read(root)
+        runtime.ownedFiles = domain.filesToOwn + runtime.filesOfJobs(domain)
         runtime.displayPorts = domain.devices.graphics.compactMap {
             $0.type == .vnc || $0.type == .spice ? $0.port : nil
         }

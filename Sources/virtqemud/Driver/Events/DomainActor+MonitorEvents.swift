@@ -18,13 +18,15 @@ extension DomainActor {
         case "RESUME": guestResumed()
         case "RESET": emit(.reboot)
         case "POWERDOWN": break
-        case "RTC_CHANGE": emit(.rtcChange(offset: event.data["offset"]?.int ?? 0))
+        case "RTC_CHANGE": clockChanged(event.data)
+        case "MEMORY_DEVICE_SIZE_CHANGE": memoryChanged(event.data)
         case "WATCHDOG": watchdogFired(event.data)
         case "BLOCK_IO_ERROR": blockError(event.data)
         case "SUSPEND": guestSuspended(toDisk: false)
         case "SUSPEND_DISK": guestSuspended(toDisk: true)
         case "WAKEUP": guestWoke()
         case "GUEST_PANICKED": guestPanicked(event.data)
+        case "JOB_STATUS_CHANGE": blockJobChanged(event.data)
         case "GUEST_CRASHLOADED": emit(.crashed(.crashloaded))
         default: handleDeviceEvent(event)
         }
@@ -39,6 +41,13 @@ extension DomainActor {
                 kind: .monitor(
                     name: event.name, seconds: event.seconds,
                     microseconds: UInt32(clamping: event.microseconds), details: details)))
+    }
+
+    private func clockChanged(_ data: JSONValue) {
+        guard let seconds = data["offset"]?.int, let offset = live?.clock.change(by: seconds) else { return }
+        publish()
+        scheduleSave()
+        emit(.rtcChange(offset: offset))
     }
 
     // MARK: States

@@ -45,7 +45,7 @@ extension DomainEvent {
     private func sendDeviceCallback(_ wanted: Int32, _ id: Int32, to client: ClientHandle) {
         let dom = domain
         switch (wanted, kind) {
-        case (8, .blockJob(let path, _, let type, let status)):
+        case (8, .blockJob(.some(let path), _, let type, let status)):
             client.send(
                 RemoteProgram.DomainEventCallbackBlockJob.self,
                 .init(callbackID: id, msg: .init(dom: dom, path: path, type: type, status: status)))

@@ -69,7 +69,7 @@ extension DomainEvent {
     private func sendLaterLegacy(_ wanted: Int32, to client: ClientHandle) {
         let dom = domain
         switch (wanted, kind) {
-        case (8, .blockJob(let path, _, let type, let status)):
+        case (8, .blockJob(.some(let path), _, let type, let status)):
             client.send(
                 RemoteProgram.DomainEventBlockJob.self, .init(dom: dom, path: path, type: type, status: status))
         case (9, .diskChange(let old, let new, let alias, let reason)):

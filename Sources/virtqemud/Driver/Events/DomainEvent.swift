@@ -16,7 +16,8 @@ struct DomainEvent: Sendable {
         case ioError(path: String, alias: String, action: Int32, reason: String)
         case graphics(RemoteDomainEventGraphicsMsg)
         case controlError
-        case blockJob(path: String, target: String, type: Int32, status: Int32)
+        /// The path is the disk's file; nil for one that is not on this host.
+        case blockJob(path: String?, target: String, type: Int32, status: Int32)
         case diskChange(old: String?, new: String?, alias: String, reason: Int32)
         case trayChange(alias: String, reason: Int32)
         case wakeup

@@ -25,7 +25,6 @@ enum BlockHandlers {
                 arguments.disk, arguments.params, flags: arguments.flags, caller.client)
             return .init()
         }
-        installJobs(into: &table, registry)
         table.onAsync(RemoteProgram.DomainBlockResize.self) { arguments, caller in
             let actor = try registry.actor(arguments.dom)
             try await actor.resize(arguments.disk, size: arguments.size, flags: arguments.flags, caller.client)
@@ -36,33 +35,6 @@ enum BlockHandlers {
             let actor = try registry.actor(arguments.dom)
             try await actor.setThreshold(arguments.dev, arguments.threshold, caller.client)
             return .init()
-        }
-    }
-
-    /// No procedure starts a block job, so that there is none to tell of or to change.
-    private static func installJobs(into table: inout HandlerTable, _ registry: DomainRegistry) {
-        @Sendable func disk(_ domain: RemoteNonnullDomain, _ name: String) throws -> String {
-            let (live, _) = try registry.snapshot(domain).running()
-            guard let index = live.diskIndex(name) else {
-                throw VirtError(.invalidArg, .qemu, "disk '\(name)' not found in domain")
-            }
-            return live.devices.disks[index].target.dev ?? name
-        }
-        @Sendable func none(_ disk: String) -> VirtError {
-            VirtError(.invalidArg, .qemu, "disk \(disk) does not have an active block job")
-        }
-        table.on(RemoteProgram.DomainGetBlockJobInfo.self) { arguments, _ in
-            try arguments.flags.checkFlags(1, "qemuDomainGetBlockJobInfo")
-            _ = try disk(arguments.dom, arguments.path)
-            return .init(found: 0, type: 0, bandwidth: 0, cur: 0, end: 0)
-        }
-        table.on(RemoteProgram.DomainBlockJobAbort.self) { arguments, _ in
-            try arguments.flags.checkFlags(3, "qemuDomainBlockJobAbort")
-            throw none(try disk(arguments.dom, arguments.path))
-        }
-        table.on(RemoteProgram.DomainBlockJobSetSpeed.self) { arguments, _ in
-            try arguments.flags.checkFlags(1, "qemuDomainBlockJobSetSpeed")
-            throw none(try disk(arguments.dom, arguments.path))
         }
     }
 }

@@ -25,7 +25,8 @@ enum CapabilityHandlers {
             try arguments.flags.checkFlags(4, "qemuNodeGetSEVInfo")
             return try await encryption(arguments.nparams, driver)
         }
-        table.on(RemoteProgram.ConnectGetSysinfo.self) { _, _ in
+        table.on(RemoteProgram.ConnectGetSysinfo.self) { arguments, _ in
+            try arguments.flags.checkFlags(0, "qemuConnectGetSysinfo")
             throw VirtError(.configUnsupported, .qemu, "Host SMBIOS information is not available")
         }
         table.onAsync(RemoteProgram.ConnectDomainXmlToNative.self) { arguments, _ in
@@ -40,10 +41,12 @@ enum CapabilityHandlers {
         let description = driver.hostDescription
         var document = HostCapabilities()
         document.host = try await BlockingPool.shared.run { description.host(.read()) }
-        for architecture in Architecture.all {
-            guard let emulator = QEMUCapabilitiesCache.emulator(for: architecture.name, host: Emulators.hostArch),
-                let facts = try? await driver.capabilities.facts(of: emulator)
-            else { continue }
+        let emulators = Architecture.all.map {
+            QEMUCapabilitiesCache.emulator(for: $0.name, host: Emulators.hostArch)
+        }
+        let known = await driver.capabilities.facts(ofAll: Set(emulators.compactMap(\.self)))
+        for (architecture, emulator) in zip(Architecture.all, emulators) {
+            guard let emulator, let facts = known[emulator] else { continue }
             document.guests.append(HostDescription.guest(architecture, emulator, facts))
         }
         return document
@@ -83,6 +86,11 @@ enum CapabilityHandlers {
             emulator: arguments.emulatorbin, arch: arguments.arch, machine: arguments.machine,
             virtType: arguments.virttype)
         let hypervisor = try await target.resolve(driver)
+        guard Architecture.isRun(hypervisor.architecture, byEmulatorOf: hypervisor.facts.architecture) else {
+            throw VirtError(
+                .invalidArg, .qemu,
+                "Emulator '\(hypervisor.path)' does not support arch '\(hypervisor.architecture)'")
+        }
         let machine = try hypervisor.requiredMachine
         let (host, map) = try await BlockingPool.shared.run {
             var host = DomainCapabilityFacts.HostSupport()
@@ -111,7 +119,7 @@ enum CapabilityHandlers {
         var environment = CommandEnvironment(
             libraryDirectory: paths.domainLibrary(domain.name, id: -1),
             channelDirectory: paths.domainChannels(domain.name, id: -1),
-            memoryDirectory: paths.ram + "/" + DriverPaths.shortName(domain.name, id: -1).dropFirst("domain-".count))
+            memoryDirectory: paths.domainMemory(domain.name, id: -1))
         environment.searchPath = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? environment.searchPath
         let mounts = try await BlockingPool.shared.run { HugepageMount.all() }
         let short = DriverPaths.shortName(domain.name, id: -1).dropFirst("domain-".count)

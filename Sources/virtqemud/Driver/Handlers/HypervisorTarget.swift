@@ -70,9 +70,6 @@ struct HypervisorTarget {
                 .invalidArg, .qemu,
                 "architecture from emulator '\(facts.architecture)' doesn't match given architecture '\(architecture)'")
         }
-        guard Architecture.isRun(architecture, byEmulatorOf: facts.architecture) else {
-            throw VirtError(.invalidArg, .qemu, "Emulator '\(path)' does not support arch '\(architecture)'")
-        }
     }
 
     private static func check(_ kind: Domain.Kind, _ facts: QEMUCapabilities, _ path: String) throws(VirtError) {

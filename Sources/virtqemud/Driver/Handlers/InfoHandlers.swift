@@ -10,7 +10,6 @@ enum InfoHandlers {
         let registry = driver.registry
         installStates(into: &table, registry)
         installSizes(into: &table, registry)
-        installJobs(into: &table, registry)
         installSecurity(into: &table, driver)
     }
 
@@ -28,7 +27,7 @@ enum InfoHandlers {
             return try controlInfo(registry.snapshot(arguments.dom))
         }
         table.on(RemoteProgram.DomainGetOsType.self) { arguments, _ in
-            .init(type: try registry.snapshot(arguments.dom).current().os.type ?? "hvm")
+            .init(type: try registry.snapshot(arguments.dom).summary().osType)
         }
         table.on(RemoteProgram.DomainGetMessages.self) { arguments, _ in
             .init(msgs: try messages(registry.snapshot(arguments.dom), arguments.flags))
@@ -36,12 +35,12 @@ enum InfoHandlers {
     }
 
     static func info(_ domain: DomainSnapshot) throws -> RemoteDomainGetInfoRet {
-        let definition = try domain.current()
+        let definition = try domain.summary()
         var time: UInt64 = 0
         if let pid = domain.runtime?.pid, pid > 0 { time = ProcessStatistics.read(pid: pid)?.total ?? 0 }
         return RemoteDomainGetInfoRet(
-            state: UInt8(clamping: domain.state.kind.rawValue), maxMem: definition.maximumMemoryKibibytes,
-            memory: definition.currentMemoryKibibytes, nrVirtCpu: UInt16(clamping: definition.onlineVCPUs),
+            state: UInt8(clamping: domain.state.kind.rawValue), maxMem: definition.maximumMemory,
+            memory: definition.currentMemory, nrVirtCpu: UInt16(clamping: definition.onlineVCPUs),
             cpuTime: time)
     }
 
@@ -65,10 +64,10 @@ enum InfoHandlers {
 
     private static func installSizes(into table: inout HandlerTable, _ registry: DomainRegistry) {
         table.on(RemoteProgram.DomainGetMaxMemory.self) { arguments, _ in
-            .init(memory: try registry.snapshot(arguments.dom).current().maximumMemoryKibibytes)
+            .init(memory: try registry.snapshot(arguments.dom).summary().maximumMemory)
         }
         table.on(RemoteProgram.DomainGetMaxVcpus.self) { arguments, _ in
-            .init(num: Int32(clamping: try registry.snapshot(arguments.dom).current().vcpu.maximum))
+            .init(num: Int32(clamping: try registry.snapshot(arguments.dom).summary().maximumVCPUs))
         }
         table.on(RemoteProgram.DomainGetVcpusFlags.self) { arguments, _ in
             .init(num: try vcpuCount(registry.snapshot(arguments.dom), arguments.flags))
@@ -83,31 +82,8 @@ enum InfoHandlers {
             try AgentRules.requireConnected(live)
         }
         let impact = try ModificationImpact(flags, domain)
-        let definition = impact.live ? try domain.current() : try domain.persistent()
-        return Int32(clamping: flags & 4 != 0 ? definition.vcpu.maximum : definition.onlineVCPUs)
-    }
-
-    private static func installJobs(into table: inout HandlerTable, _ registry: DomainRegistry) {
-        table.on(RemoteProgram.DomainGetJobInfo.self) { arguments, _ in
-            _ = try registry.snapshot(arguments.dom)
-            return .init(
-                type: 0, timeElapsed: 0, timeRemaining: 0, dataTotal: 0, dataProcessed: 0, dataRemaining: 0,
-                memTotal: 0, memProcessed: 0, memRemaining: 0, fileTotal: 0, fileProcessed: 0, fileRemaining: 0)
-        }
-        table.on(RemoteProgram.DomainGetJobStats.self) { arguments, _ in
-            try arguments.flags.checkFlags(3, "qemuDomainGetJobStats")
-            _ = try registry.snapshot(arguments.dom)
-            return .init(type: 0, params: [])
-        }
-        table.on(RemoteProgram.DomainAbortJob.self) { arguments, _ in
-            _ = try registry.snapshot(arguments.dom).running()
-            throw VirtError(.operationInvalid, .qemu, "no job is active on the domain")
-        }
-        table.on(RemoteProgram.DomainAbortJobFlags.self) { arguments, _ in
-            try arguments.flags.checkFlags(1, "qemuDomainAbortJobFlags")
-            _ = try registry.snapshot(arguments.dom).running()
-            throw VirtError(.operationInvalid, .qemu, "no job is active on the domain")
-        }
+        let definition = impact.live ? try domain.summary() : try domain.persistentSummary()
+        return Int32(clamping: flags & 4 != 0 ? definition.maximumVCPUs : definition.onlineVCPUs)
     }
 
     private static func installSecurity(into table: inout HandlerTable, _ driver: QEMUDriver) {

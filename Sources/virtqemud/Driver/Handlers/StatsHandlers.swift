@@ -9,8 +9,9 @@ import VirtWire
 enum StatsHandlers {
     static func install(into table: inout HandlerTable, driver: QEMUDriver) {
         let registry = driver.registry
-        table.onAsync(RemoteProgram.ConnectGetAllDomainStats.self) { arguments, _ in
-            .init(retStats: try await BulkStatistics.gather(driver, arguments))
+        table.onEncoded(RemoteProgram.ConnectGetAllDomainStats.self) { arguments, _ in
+            let list = try await BulkStatistics.gather(driver, arguments)
+            return { list.encode(into: &$0) }
         }
         installBlocks(into: &table, registry)
         installMemory(into: &table, registry)

@@ -22,7 +22,7 @@ package enum CapabilityHelper {
     }
 
     /// QEMU ended instead of greeting.
-    private struct EndedEarly: Error {
+    struct EndedEarly: Error {
         let status: ExitStatus
     }
 
@@ -58,7 +58,8 @@ package enum CapabilityHelper {
         }
         switch ending {
         case .done: return try QEMUCapabilities.parse(cache: result.stdout)
-        case .failed: throw VirtError(.internalError, .qemu, String(decoding: result.stdout.prefix(4096), as: UTF8.self))
+        case .failed:
+            throw VirtError(.internalError, .qemu, String(decoding: result.stdout.prefix(4096), as: UTF8.self))
         case .notStarted:
             throw VirtError(
                 .internalError, .qemu, "Failed to start QEMU binary \(binary) for probing: \(stderr)")
@@ -84,10 +85,11 @@ package enum CapabilityHelper {
         return facts
     }
 
-    private static func withQEMU(
+    /// Starts a QEMU without a machine, talks to it, and ends it.
+    static func withQEMU<Result: Sendable>(
         _ binary: String, accelerators: String, user: ChildProcess.User?, on loop: EventLoop,
-        _ body: (@escaping CapabilityProbe.Ask) async throws -> QEMUCapabilities
-    ) async throws -> QEMUCapabilities {
+        _ body: (@escaping CapabilityProbe.Ask) async throws -> Result
+    ) async throws -> Result {
         let (running, socket) = try start(binary, accelerators: accelerators, user: user, on: loop)
         defer { running.kill(SIGKILL) }
         let monitor: QEMUMonitor

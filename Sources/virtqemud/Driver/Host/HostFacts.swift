@@ -8,9 +8,10 @@ import VirtOS
 package struct HostFacts: Sendable, Equatable {
     /// ctime of the daemon's own binary.
     package var selfTime: Int64
-    /// ctimes of C libvirt's daemons: a cache file that they wrote counts as long as they are the ones installed.
-    package var foreignTimes: [Int64]
-    package var modulesTime: Int64
+    /// A cache file of C libvirt's counts as long as its daemon is the one that is installed.
+    var installed: InstalledLibvirt
+    /// mtime of QEMU's directory of modules; nil where there is none.
+    package var modulesTime: Int64?
     package var kvmUsable: Bool
     package var kernelVersion: String
     package var microcodeVersion: UInt32
@@ -21,7 +22,7 @@ package struct HostFacts: Sendable, Equatable {
 
     /// libvirt's version whose rules the facts follow.
     package static let libvirtVersion: UInt64 = 9_000_000
-    package static let modulesDirectory = "/usr/lib/x86_64-linux-gnu/qemu"
+    private static let modulesDirectory = "/usr/lib/\(InstalledLibvirt.multiarch)/qemu"
 
     /// Looks at the running host. Blocks: for a `BlockingPool`.
     package static func current() -> HostFacts {
@@ -30,8 +31,8 @@ package struct HostFacts: Sendable, Equatable {
         let cpu = ProcessorFile.read()
         return HostFacts(
             selfTime: changeTime("/proc/self/exe") ?? 0,
-            foreignTimes: ["/usr/sbin/libvirtd", "/usr/sbin/virtqemud"].compactMap(changeTime),
-            modulesTime: modificationTime(modulesDirectory) ?? 0,
+            installed: .find(),
+            modulesTime: modificationTime(modulesDirectory),
             kvmUsable: unsafe access("/dev/kvm", R_OK | W_OK) == 0,
             kernelVersion: "\(string(name.release)) \(string(name.version))",
             microcodeVersion: cpu.microcode, cpuSignature: cpu.signature, supportsNesting: nesting,
@@ -41,13 +42,12 @@ package struct HostFacts: Sendable, Equatable {
     /// Whether facts that were gathered earlier still hold.
     package func confirm(_ facts: QEMUCapabilities, binaryTime: Int64) -> Bool {
         let origin = facts.origin
-        guard origin.binaryTime == binaryTime, origin.modulesTime == modulesTime,
-            origin.selfVersion == Self.libvirtVersion,
-            origin.selfTime == selfTime || foreignTimes.contains(origin.selfTime)
+        let isSelfUnchanged =
+            if let own = origin.proberTime { own == selfTime } else { installed.times.contains(origin.selfTime) }
+        guard isSelfUnchanged, origin.selfVersion == Self.libvirtVersion, origin.binaryTime == binaryTime,
+            modulesTime == nil || modulesTime == origin.modulesTime
         else { return false }
-        let isNative =
-            facts.architecture == architecture || (facts.architecture == "i686" && architecture == "x86_64")
-        guard isNative else { return true }
+        guard Architecture.isNative(facts.architecture, host: architecture) else { return true }
         guard facts.has(.kvm) else { return !kvmUsable }
         return kvmUsable && origin.hostCPUSignature == cpuSignature && origin.microcodeVersion == microcodeVersion
             && origin.kernelVersion == kernelVersion && origin.supportsNesting == supportsNesting
@@ -57,8 +57,9 @@ package struct HostFacts: Sendable, Equatable {
     /// Notes in freshly gathered facts what they depend on.
     package func sign(_ facts: inout QEMUCapabilities, binaryTime: Int64) {
         facts.origin.binaryTime = binaryTime
-        facts.origin.modulesTime = modulesTime
-        facts.origin.selfTime = selfTime
+        facts.origin.modulesTime = modulesTime ?? 0
+        facts.origin.selfTime = installed.selfTime ?? selfTime
+        facts.origin.proberTime = selfTime
         facts.origin.selfVersion = Self.libvirtVersion
         guard facts.has(.kvm) else { return }
         facts.origin.hostCPUSignature = cpuSignature

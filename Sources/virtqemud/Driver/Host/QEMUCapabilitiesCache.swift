@@ -50,6 +50,25 @@ package actor QEMUCapabilitiesCache {
         return try await probe.value
     }
 
+    /// The facts of many binaries, of which at most one per processor is probed at a time. Those that can't be probed
+    /// are missing.
+    package func facts(ofAll binaries: Set<String>) async -> [String: QEMUCapabilities] {
+        await withTaskGroup(of: (String, QEMUCapabilities?).self) { group in
+            var waiting = binaries.sorted()[...]
+            func startNext() {
+                guard let binary = waiting.popFirst() else { return }
+                group.addTask { (binary, try? await self.facts(of: binary)) }
+            }
+            for _ in 0..<max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) { startNext() }
+            var known: [String: QEMUCapabilities] = [:]
+            while let (binary, facts) = await group.next() {
+                known[binary] = facts
+                startNext()
+            }
+            return known
+        }
+    }
+
     /// Probes a binary whatever is known of it; the file isn't touched.
     package nonisolated func probe(_ binary: String) async throws -> QEMUCapabilities {
         let user = user.map(\.helperText) ?? "-"
@@ -57,6 +76,19 @@ package actor QEMUCapabilitiesCache {
             "/proc/self/exe", [CapabilityHelper.option, user, binary], input: nil, timeout: .seconds(60),
             outputLimit: 16 << 20)
         return try CapabilityHelper.facts(binary, result)
+    }
+
+    /// Talks to a QEMU without a machine.
+    nonisolated func withQEMU<Result: Sendable>(
+        _ binary: String, _ body: (@escaping CapabilityProbe.Ask) async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await CapabilityHelper.withQEMU(
+                binary, accelerators: "kvm:tcg", user: user, on: loop, body)
+        } catch let error as CapabilityHelper.EndedEarly {
+            throw VirtError(
+                .internalError, .qemu, "Failed to start QEMU binary \(binary) for probing: \(error.status)")
+        }
     }
 
     private func confirms(_ entry: Entry, _ host: HostFacts, _ binaryTime: Int64) -> Bool {

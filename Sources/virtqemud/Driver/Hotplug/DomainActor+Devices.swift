@@ -54,7 +54,7 @@ extension DomainActor {
     }
 
     func impact(_ flags: UInt32) throws -> ModificationImpact {
-        try ModificationImpact(flags, isActive: runtime != nil, isPersistent: config != nil)
+        try ModificationImpact(flags, isActive: runtime != nil, isPersistent: isPersistent)
     }
 
     /// A definition with one more device, which has its defaults and addresses.
@@ -84,9 +84,8 @@ extension DomainActor {
 extension Domain {
     /// The aliases of all devices.
     var aliases: Set<String> {
-        var copy = self
         var found: Set<String> = []
-        copy.visitInfos { _, info in
+        eachInfo { info in
             if let alias = info.alias { found.insert(alias) }
         }
         return found

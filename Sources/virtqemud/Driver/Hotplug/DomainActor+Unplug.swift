@@ -12,6 +12,7 @@ extension DomainActor {
     ///
     /// - Parameter waits: whether to wait for the guest, for a while.
     func unplug(_ alias: String, waits: Bool) async throws {
+        if let disk = live?.devices.disks.first(where: { $0.info.alias == alias }) { try requireIdle(disk) }
         try await command("device_del", ["id": .string(alias)])
         guard waits, try await isUnplugged(alias) else { return }
         await finishUnplug(alias)

@@ -52,11 +52,27 @@ extension Disk {
         }
         guard let path = source.hostPath else { return }
         guard try checkAccess(path, configuration) else { return }
-        guard backingStore == nil, driver?.type == "qcow2" else {
-            if backingStore == nil { backingStore = BackingStore() }
-            return
+        backingStore = try Self.follow(backingStore, below: path, driver?.type, depth: 0)
+    }
+
+    /// A chain as far as the definition says it, then as far as the images do.
+    private static func follow(
+        _ store: BackingStore?, below path: String?, _ format: String?, depth: Int
+    ) throws(VirtError) -> BackingStore {
+        guard var store else {
+            guard let path, format == "qcow2" else { return BackingStore() }
+            return try below(path, depth: depth)
         }
-        backingStore = try Self.below(path, depth: 0)
+        guard let source = store.source else { return store }
+        if let path, let next = source.hostPath {
+            var status = stat()
+            guard unsafe stat(next, &status) == 0 else {
+                throw .system(errno, .storage, "Cannot access backing file '\(next)' of storage file '\(path)'")
+            }
+        }
+        store.backingStore = try follow(
+            store.backingStore, below: source.hostPath, store.format?.type, depth: depth + 1)
+        return store
     }
 
     /// False: the image is missing and its policy says that the drive is then empty.
@@ -100,6 +116,7 @@ extension Disk {
         source.type = status.st_mode & S_IFMT == S_IFBLK ? .block : .file
         if source.type == .block { source.dev = next } else { source.file = next }
         store.source = source
+        store.isDetected = true
         var kind = DiskFormat()
         kind.type = format
         store.format = kind

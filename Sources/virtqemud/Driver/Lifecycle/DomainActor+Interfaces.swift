@@ -57,6 +57,7 @@ extension DomainActor {
         port.bandwidth = interface.bandwidth
         port.vlan = interface.vlan
         port.trustsGuestReceiveFilters = interface.trustGuestRxFilters
+        port.isIsolated = interface.isIsolated
         let created = try await daemon.client.call(
             RemoteProgram.NetworkPortCreateXml.self, .init(network: found, xml: try port.format(), flags: 0)
         ).port
@@ -129,14 +130,14 @@ extension Interface {
         source.portID = port.uuid
         var actual = ActualInterface()
         switch port.plug {
-        case .network(let bridge, _):
+        case .network(let bridge, let manager):
             actual.type = .network
             actual.source.bridge = bridge
-            source.bridge = bridge
-        case .bridge(let bridge, _):
+            actual.source.macTableManager = manager?.rawValue
+        case .bridge(let bridge, let manager):
             actual.type = .bridge
             actual.source.bridge = bridge
-            source.bridge = bridge
+            actual.source.macTableManager = manager?.rawValue
         case .direct, .hostdev, .none:
             throw VirtError(.configUnsupported, .qemu, "the network's port is of a kind that is not supported")
         }
@@ -144,6 +145,8 @@ extension Interface {
         actual.vlan = port.vlan
         actual.virtualPort = port.virtualPort
         actual.bandwidth = port.bandwidth
+        actual.isIsolated = port.isIsolated
+        actual.trustGuestRxFilters = port.trustsGuestReceiveFilters
         actual.classID = port.classID == 0 ? nil : port.classID
         self.actual = actual
     }

@@ -13,6 +13,7 @@ extension DomainActor {
         let id = driver.nextID()
         var domain = definition
         domain.id = id
+        domain.clock.begin()
         let arch = domain.os.arch ?? Emulators.hostArch
         if let map = try await BlockingPool.shared.run({ HostDescription.map(for: arch) }) {
             try domain.resolveHostModel(facts, kvm: domain.type == .kvm, map: map)
@@ -22,7 +23,7 @@ extension DomainActor {
         let channels = driver.paths.domainChannels(name, id: id)
         var environment = CommandEnvironment(
             libraryDirectory: library, channelDirectory: channels,
-            memoryDirectory: driver.paths.ram + "/" + DriverPaths.shortName(name, id: id).dropFirst("domain-".count))
+            memoryDirectory: driver.paths.domainMemory(name, id: id))
         driver.configuration.apply(to: &environment)
         environment.endsBackingChains = true
         environment.now = Int64(time(nil))
@@ -46,16 +47,16 @@ extension DomainActor {
     /// The guest's own directories, and its master key.
     func makeDirectories(_ plan: inout StartPlan) async throws {
         let library = plan.environment.libraryDirectory
-        let channels = plan.environment.channelDirectory
+        let memory = plan.domain.usesMemoryFiles ? [plan.environment.memoryDirectory] : []
+        let directories = [library, plan.environment.channelDirectory] + memory
         let configuration = driver.configuration
         plan.undo.add("directories") {
             _ = try? await BlockingPool.shared.run {
-                try? FileSystem.removeTree(library)
-                try? FileSystem.removeTree(channels)
+                for path in directories { try? FileSystem.removeTree(path) }
             }
         }
         try await BlockingPool.shared.run {
-            for path in [library, channels] {
+            for path in directories {
                 try? FileSystem.removeTree(path)
                 try FileSystem.makeDirectories(path, mode: 0o755)
                 try configuration.giveDirectory(path, mode: 0o750)

@@ -13,7 +13,7 @@ extension DomainActor {
             let (domain, _) = try running()
             try AgentRules.requireConnected(domain)
         }
-        let impact = try ModificationImpact(flags & 3, isActive: runtime != nil, isPersistent: config != nil)
+        let impact = try ModificationImpact(flags & 3, isActive: runtime != nil, isPersistent: isPersistent)
         if flags & 4 != 0 { return try await setMaximumVCPUs(count, impact, flags & 3, client) }
         if impact.live { try check(count, live, "live") }
         if impact.config { try check(count, config, "persistent") }

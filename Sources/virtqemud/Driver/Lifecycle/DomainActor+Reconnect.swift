@@ -71,6 +71,7 @@ extension DomainActor {
         self.runtime?.monitor = monitor
         await findCgroup()
         try await resynchronize()
+        await refreshBlockJobs()
         if state.kind == .shutdown { finishShutdown() }
         await saveStatus()
         if let domain = self.live { await driver.runHook(domain, "reconnect", "begin") }

@@ -39,7 +39,7 @@ extension DomainActor {
                 try await self.startGuest(domain, flags: flags, client)
             }
         } catch {
-            if config == nil, runtime == nil { removeFromRegistry() }
+            if !isPersistent, runtime == nil { removeFromRegistry() }
             throw error
         }
         return handle
@@ -55,14 +55,20 @@ extension DomainActor {
 
     /// Runs the steps; on failure all that was done is taken back, and the first error is the caller's.
     ///
-    /// - Parameter saved: the state that the guest goes on from, instead of booting.
+    /// - Parameters:
+    ///   - saved: the state that the guest goes on from, instead of booting.
+    ///   - snapshot: the same within its images.
     func startGuest(
-        _ definition: Domain, flags: UInt32, _ client: ClientHandle?, saved: SavedState? = nil
+        _ definition: Domain, flags: UInt32, _ client: ClientHandle?, saved: SavedState? = nil,
+        from snapshot: SnapshotStart? = nil
     ) async throws {
         var plan = try await prepare(definition)
         plan.isPaused = flags & StartFlags.paused != 0
         plan.setSaved(saved?.descriptor)
-        if let cpu = saved?.originalCPU { runtime?.originalCPU = try? cpu.formatElement(depth: 1) }
+        plan.environment.snapshot = snapshot?.name
+        if let cpu = saved?.originalCPU ?? snapshot?.originalCPU {
+            runtime?.originalCPU = try? cpu.formatElement(depth: 1)
+        }
         do {
             try await runSteps(&plan)
         } catch {
@@ -74,8 +80,12 @@ extension DomainActor {
         plan.log?.close()
         if flags & StartFlags.autodestroy != 0, let client { destroyWhenGone(client) }
         publish()
-        emit(.started(plan.saved == nil ? .booted : .restored))
-        if plan.isPaused { emit(.suspended(plan.saved == nil ? .paused : .restored)) }
+        if let snapshot {
+            snapshot.events.forEach(emit)
+        } else {
+            emit(.started(plan.saved == nil ? .booted : .restored))
+            if plan.isPaused { emit(.suspended(plan.saved == nil ? .paused : .restored)) }
+        }
         noticeEarlyEnd()
     }
 
@@ -109,7 +119,7 @@ extension DomainActor {
         plan.log?.close()
         runtime = nil
         monitorEnded = false
-        if config != nil { live = nil }
+        if isPersistent { live = nil }
         state = .shutoff(.failed)
         publish()
     }

@@ -57,6 +57,7 @@ extension DomainActor {
         guard guest == generation, runtime != nil else { return }
         monitorEnded = true
         releaseMonitorEndWaiters()
+        wakeBlockJobWaiters()
         if let start = jobs.holder, start.kind == .start || start.kind == .destroy { return }
         if runtime?.stopReason == .destroyed { return }
         Task { await self.guestEnded(guest) }
@@ -91,8 +92,12 @@ extension DomainActor {
 
     /// Gives everything back that the guest had. Under a job.
     ///
-    /// - Parameter event: the detail of the Stopped event; nil sends none.
-    func stopGuest(_ reason: DomainState.Shutoff, event: DomainEvent.Lifecycle.Stopped?) async {
+    /// - Parameters:
+    ///   - event: the detail of the Stopped event; nil sends none.
+    ///   - keepsDomain: another guest follows at once: a transient domain does not go.
+    func stopGuest(
+        _ reason: DomainState.Shutoff, event: DomainEvent.Lifecycle.Stopped?, keepsDomain: Bool = false
+    ) async {
         guard let runtime, let live else { return }
         generation += 1
         isEnding = true
@@ -102,17 +107,22 @@ extension DomainActor {
         await runtime.monitor?.close()
         await endProcess(runtime)
         await appendLog("shutting down, reason=\(state.reasonName)")
+        await backupLostGuest()
         await driver.runHook(live, "stopped", "end")
         await release(runtime, live)
         self.runtime = nil
         monitorEnded = false
         autodestroyClient = nil
-        if config != nil { self.live = nil }
+        if isPersistent { self.live = nil }
         driver.guestEnded()
+        if !isPersistent { await dropCheckpointFiles() }
         publish()
         await driver.runHook(live, "release", "end")
         // Whoever hears of the end of a transient domain does not find it any more.
-        if config == nil { removeFromRegistry() }
+        if !isPersistent, !keepsDomain {
+            await forgetAllSnapshots()
+            removeFromRegistry()
+        }
         if let event { emit(.stopped(event)) }
     }
 
@@ -138,6 +148,7 @@ extension DomainActor {
             }
             try? FileSystem.removeTree(runtime.libraryPath)
             try? FileSystem.removeTree(runtime.channelPath)
+            try? FileSystem.removeTree(driver.paths.domainMemory(name, id: runtime.id))
             _ = try? FileSystem.remove(driver.paths.status(name))
             _ = try? FileSystem.remove(driver.paths.pidFile(name))
         }

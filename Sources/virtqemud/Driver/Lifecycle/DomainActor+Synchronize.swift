@@ -79,11 +79,12 @@ extension DomainActor {
     private func askForDevices() async throws {
         let answers = try await ask([
             QMPCommand("query-balloon"), QMPCommand("qom-list", ["path": "/machine/peripheral"]),
-            QMPCommand("query-block"),
+            QMPCommand("query-block"), QMPCommand("query-memory-devices"),
         ])
         adoptBalloon(answers[0])
         adoptDevices(answers[1])
         adoptDrives(answers[2])
+        adoptMemoryDevices(answers[3])
         publish()
     }
 
@@ -94,6 +95,7 @@ extension DomainActor {
             QMPCommand("query-hotpluggable-cpus"), QMPCommand("query-cpus-fast"), QMPCommand("query-iothreads"),
             QMPCommand("query-block"), QMPCommand("query-chardev"), QMPCommand("query-balloon"),
             QMPCommand("query-jobs"), QMPCommand("qom-list", ["path": "/machine/peripheral"]),
+            QMPCommand("query-memory-devices"),
         ])
         adoptStatus(answers[1])
         adoptProcessors(hotpluggable: answers[2], running: answers[3])
@@ -102,6 +104,7 @@ extension DomainActor {
         adoptTerminals(answers[6])
         adoptBalloon(answers[7])
         adoptDevices(answers[9])
+        adoptMemoryDevices(answers[10])
         publish()
     }
 

@@ -12,10 +12,10 @@ extension DomainActor {
         _ api: String, flags: UInt32, _ client: ClientHandle, guest: (Domain, GuestRuntime) async throws -> Void,
         definition: (inout Domain) throws -> Void
     ) async throws {
-        _ = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: config != nil)
+        _ = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: isPersistent)
         try await withJob(.modify, api, client: client.id) {
             let impact = try ModificationImpact(
-                flags, isActive: self.runtime != nil, isPersistent: self.config != nil)
+                flags, isActive: self.runtime != nil, isPersistent: self.isPersistent)
             if impact.live, var domain = self.live, let runtime = self.runtime {
                 try definition(&domain)
                 try await guest(domain, runtime)
@@ -34,7 +34,7 @@ extension DomainActor {
     func pin(vcpu: UInt32, _ set: ProcessorSet, flags: UInt32, _ client: ClientHandle) async throws {
         guard !set.isEmpty else { throw VirtError(.invalidArg, .qemu, "Empty cpu list for pinning") }
         let wanted = set.clamped
-        let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: config != nil)
+        let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: isPersistent)
         try await change("virDomainPinVcpuFlags", flags: flags, client) { domain, runtime in
             guard runtime.vcpus.indices.contains(Int(vcpu)), let thread = runtime.vcpus[Int(vcpu)].thread else {
                 throw VirtError(
@@ -60,7 +60,7 @@ extension DomainActor {
     func pinEmulator(_ set: ProcessorSet, flags: UInt32, _ client: ClientHandle) async throws {
         guard !set.isEmpty else { throw VirtError(.invalidArg, .qemu, "Empty cpu list for pinning") }
         let wanted = set.clamped
-        let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: config != nil)
+        let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: isPersistent)
         try await change("virDomainPinEmulator", flags: flags, client) { _, runtime in
             try runtime.bind(.emulator, runtime.pid, to: wanted)
         } definition: { domain in
@@ -93,7 +93,7 @@ extension DomainActor {
     private func setMaximumMemory(
         _ kibibytes: UInt64, _ flags: UInt32, _ api: String, _ client: ClientHandle
     ) async throws {
-        let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: config != nil)
+        let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: isPersistent)
         guard !impact.live else {
             throw VirtError(
                 .operationInvalid, .qemu, "cannot resize the maximum memory on an active domain")

@@ -38,7 +38,10 @@ struct GuestLock: Sendable, Equatable {
 
 extension Domain {
     /// What the guest locks while its processors run: its leases, and of its disks those that it may write.
-    var lockSubjects: [LockSubject] { devices.leases.map { .lease($0) } + devices.disks.compactMap(\.lockSubject) }
+    var lockSubjects: [LockSubject] {
+        devices.leases.map { .lease($0) } + devices.disks.compactMap(\.lockSubject)
+            + devices.disks.compactMap(\.mirrorLockSubject)
+    }
 }
 
 extension Disk {
@@ -46,5 +49,12 @@ extension Disk {
     var lockSubject: LockSubject? {
         guard !readonly, let path = source.hostPath, !path.isEmpty else { return nil }
         return .image(path: path, isShared: shareable)
+    }
+
+    /// The image that a block job writes besides.
+    var mirrorLockSubject: LockSubject? { mirror.flatMap { lockSubject(of: $0.source) } }
+
+    func lockSubject(of image: DiskSource) -> LockSubject? {
+        image.hostPath.map { .image(path: $0, isShared: shareable) }
     }
 }

@@ -52,7 +52,7 @@ extension DomainActor {
                 try await self.startGuest(definition, flags: flags, client, saved: saved)
             }
         } catch {
-            if config == nil, runtime == nil { removeFromRegistry() }
+            if !isPersistent, runtime == nil { removeFromRegistry() }
             throw error
         }
     }

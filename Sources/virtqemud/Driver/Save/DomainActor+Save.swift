@@ -20,16 +20,16 @@ extension DomainActor {
             throw VirtError(.invalidArg, .qemu, "running and paused flags are mutually exclusive")
         }
         _ = try running()
-        if isManaged, config == nil {
+        if isManaged, !isPersistent {
             throw VirtError(.operationInvalid, .qemu, "cannot do managed save for transient domain")
         }
         try await withJob(.stop, api, client: client.id) {
             let (live, _) = try self.running()
+            try self.requireNoBlockJobs()
             let wasRunning = self.state.kind == .running
             let isRunning = flags & 2 != 0 || (flags & 4 == 0 && wasRunning)
-            let cookie = try live.cpu.map { "<cookie>\n\(try $0.formatElement(depth: 1))</cookie>\n" }
             let image = SavedImage(
-                xml: try document ?? self.savedDocument(live), wasRunning: isRunning, cookie: cookie)
+                xml: try document ?? self.savedDocument(live), wasRunning: isRunning, cookie: try self.savedCookie(live))
             try await self.pauseGuest(.save)
             do {
                 try await self.write(image, to: path)
@@ -45,8 +45,18 @@ extension DomainActor {
         }
     }
 
+    /// What the document does not tell: the processor that the guest really has.
+    func savedCookie(_ live: Domain) throws -> String? {
+        try live.cpu.map { "<cookie>\n\(try $0.formatElement(depth: 1))</cookie>\n" }
+    }
+
     /// The guest as its user defined it: without what this start made up.
     private func savedDocument(_ live: Domain) throws -> String {
+        try definition(of: live).format([.migratable, .secure, .inactive])
+    }
+
+    /// The definition behind a running guest: without what its start made up.
+    func definition(of live: Domain) throws -> Domain {
         var domain = live
         if let text = runtime?.originalCPU, let node = try XMLDocument.parse(text, name: "cpu", domain: .qemu).root {
             domain.cpu = try ElementReader.read(node, flags: .inactive)
@@ -58,10 +68,11 @@ extension DomainActor {
             domain.devices.channels[index].source.path = nil
             domain.devices.channels[index].source.mode = nil
         }
-        return try domain.format([.migratable, .secure, .inactive])
+        return domain
     }
 
-    private func write(_ image: SavedImage, to path: String) async throws {
+    /// Writes the guest's state; the guest stands still afterwards.
+    func write(_ image: SavedImage, to path: String) async throws {
         let descriptor = try await BlockingPool.shared.run { try image.create(path) }
         try await migrate(into: descriptor)
         try await BlockingPool.shared.run { try image.complete(descriptor, path) }

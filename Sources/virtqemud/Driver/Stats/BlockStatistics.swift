@@ -81,6 +81,11 @@ struct FileSizes: Sendable, Equatable {
     static func read(_ path: String, format: String?) -> FileSizes? {
         var status = stat()
         guard unsafe stat(path, &status) == 0 else { return nil }
+        return make(path, format: format, status)
+    }
+
+    /// The sizes of a file that was looked at.
+    static func make(_ path: String, format: String?, _ status: stat) -> FileSizes {
         let isBlock = status.st_mode & S_IFMT == S_IFBLK
         let size = isBlock ? deviceSize(path) : UInt64(clamping: status.st_size)
         let allocation =

@@ -39,9 +39,10 @@ enum BulkStatistics {
         var dirtyRate = JSONValue.null
     }
 
+    /// The reply: records of domains that don't run are kept encoded, those of guests are made each time.
     static func gather(
         _ driver: QEMUDriver, _ arguments: RemoteConnectGetAllDomainStatsArgs
-    ) async throws -> [RemoteDomainStatsRecord] {
+    ) async throws -> RecordList {
         let listFlags = arguments.flags & 0xFF
         try arguments.flags.checkFlags(0xFF | noWait | backing | enforce, "qemuConnectGetAllDomainStats")
         let unknown = arguments.stats & ~Groups.all.rawValue
@@ -58,85 +59,88 @@ enum BulkStatistics {
         } else {
             domains = arguments.doms.compactMap { try? driver.registry.snapshot($0) }
         }
-        return await records(domains, groups, arguments.flags)
+        return try await records(domains, groups, arguments.flags)
     }
 
     private static func records(
         _ domains: [DomainSnapshot], _ groups: Groups, _ flags: UInt32
-    ) async -> [RemoteDomainStatsRecord] {
-        let sizes = groups.contains(.block) ? await inactiveSizes(domains) : [:]
+    ) async throws -> RecordList {
+        let sizes = groups.contains(.block) ? await inactiveSizes(domains) : []
         let answers = await ask(domains.filter(\.isActive), groups)
-        return domains.map { domain in
-            RemoteDomainStatsRecord(
-                dom: domain.handle,
-                params: domain.isActive
-                    ? live(domain, groups, flags, answers[domain.uuid] ?? Answers())
-                    : domain.inactiveStatistics(groups.rawValue, sizes[domain.uuid] ?? []) {
-                        inactive(domain, groups, sizes[domain.uuid])
-                    })
-        }
-    }
-
-    // MARK: Domains without a guest
-
-    /// Sizes of the images of domains that don't run, looked up together away from the loop; domains without an image
-    /// that is there are left out.
-    private static func inactiveSizes(_ domains: [DomainSnapshot]) async -> [UUID: [FileSizes?]] {
-        let wanted = domains.filter { !$0.isActive }
-        guard !wanted.isEmpty else { return [:] }
-        let sizes = try? await BlockingPool.shared.run {
-            var result: [UUID: [FileSizes?]] = [:]
-            for domain in wanted {
-                let sizes = domain.images.map { image in
-                    image.flatMap { FileSizes.read($0.path, format: $0.format) }
+        var list = RecordList()
+        for (index, domain) in domains.enumerated() {
+            if domain.isActive {
+                let numbers = live(domain, groups, flags, answers[domain.uuid] ?? Answers())
+                list.append(encoded: try RecordList.encode(domain, numbers))
+            } else {
+                let images = sizes.indices.contains(index) ? sizes[index] : []
+                let record = try domain.inactiveStatistics(groups.rawValue, images) { () throws(VirtError) in
+                    try RecordList.encode(domain, inactive(domain, groups, images))
                 }
-                if sizes.contains(where: { $0 != nil }) { result[domain.uuid] = sizes }
+                list.append(encoded: record)
             }
-            return result
-        }
-        return sizes ?? [:]
-    }
-
-    /// Most numbers are made once per snapshot, only the sizes of images that are there each time.
-    private static func inactive(
-        _ domain: DomainSnapshot, _ groups: Groups, _ sizes: [FileSizes?]?
-    ) -> [TypedParameter] {
-        if let sizes { return constant(domain, groups) + blocks(domain, groups, sizes) }
-        return domain.statistics(groups.rawValue) { constant(domain, groups) + blocks(domain, groups, []) }
-    }
-
-    private static func blocks(_ domain: DomainSnapshot, _ groups: Groups, _ sizes: [FileSizes?]) -> [TypedParameter] {
-        guard groups.contains(.block), let disks = domain.config?.devices.disks else { return [] }
-        var list = [TypedParameter("block.count", .uint(UInt32(clamping: disks.count)))]
-        for (index, disk) in disks.enumerated() {
-            let prefix = "block.\(index)."
-            list.append(TypedParameter(prefix + "name", .string(disk.target.dev ?? "")))
-            if let path = disk.source.path { list.append(TypedParameter(prefix + "path", .string(path))) }
-            guard sizes.indices.contains(index), let size = sizes[index] else { continue }
-            list.append(TypedParameter(prefix + "allocation", .ullong(size.allocation)))
-            list.append(TypedParameter(prefix + "capacity", .ullong(size.capacity)))
-            list.append(TypedParameter(prefix + "physical", .ullong(size.physical)))
         }
         return list
     }
 
-    /// What can't change as long as the snapshot is the latest.
-    private static func constant(_ domain: DomainSnapshot, _ groups: Groups) -> [TypedParameter] {
+    // MARK: Domains without a guest
+
+    /// Sizes of the images of domains that don't run, looked up together away from the loop: an entry for each domain,
+    /// an empty one where there is no image.
+    private static func inactiveSizes(_ domains: [DomainSnapshot]) async -> [[FileSizes?]] {
+        guard domains.contains(where: { !$0.isActive }) else { return [] }
+        let sizes = try? await BlockingPool.shared.mapPieces(domains, size: 128) { domains in
+            var look = FileLook()
+            return domains.map { domain in imageSizes(domain, &look) }
+        }
+        return sizes ?? []
+    }
+
+    private static func imageSizes(_ domain: DomainSnapshot, _ look: inout FileLook) -> [FileSizes?] {
+        guard !domain.isActive, let summary = try? domain.summary() else { return [] }
+        var isAny = false
+        let sizes = summary.disks.map { disk -> FileSizes? in
+            guard let image = disk.image, let status = look.status(image.path) else { return nil }
+            isAny = true
+            return FileSizes.make(image.path, format: image.format, status)
+        }
+        return isAny ? sizes : []
+    }
+
+    private static func inactive(
+        _ domain: DomainSnapshot, _ groups: Groups, _ sizes: [FileSizes?]
+    ) -> [TypedParameter] {
         var list: [TypedParameter] = []
         if groups.contains(.state) {
             list.append(TypedParameter("state.state", .int(domain.state.kind.rawValue)))
             list.append(TypedParameter("state.reason", .int(domain.state.reason)))
         }
-        guard let definition = try? domain.current() else { return list }
+        guard let definition = try? domain.summary() else { return list }
         if groups.contains(.balloon) {
-            list.append(TypedParameter("balloon.current", .ullong(definition.currentMemoryKibibytes)))
-            list.append(TypedParameter("balloon.maximum", .ullong(definition.maximumMemoryKibibytes)))
+            list.append(TypedParameter("balloon.current", .ullong(definition.currentMemory)))
+            list.append(TypedParameter("balloon.maximum", .ullong(definition.maximumMemory)))
         }
         if groups.contains(.vcpu) {
             list.append(TypedParameter("vcpu.current", .uint(definition.onlineVCPUs)))
-            list.append(TypedParameter("vcpu.maximum", .uint(definition.vcpu.maximum)))
+            list.append(TypedParameter("vcpu.maximum", .uint(definition.maximumVCPUs)))
         }
+        if groups.contains(.block) { addBlocks(&list, definition.disks, sizes) }
         return list
+    }
+
+    private static func addBlocks(
+        _ list: inout [TypedParameter], _ disks: [DefinitionSummary.Disk], _ sizes: [FileSizes?]
+    ) {
+        list.append(TypedParameter("block.count", .uint(UInt32(clamping: disks.count))))
+        for (index, disk) in disks.enumerated() {
+            let prefix = "block.\(index)."
+            list.append(TypedParameter(prefix + "name", .string(disk.target)))
+            if let path = disk.path { list.append(TypedParameter(prefix + "path", .string(path))) }
+            guard sizes.indices.contains(index), let size = sizes[index] else { continue }
+            list.append(TypedParameter(prefix + "allocation", .ullong(size.allocation)))
+            list.append(TypedParameter(prefix + "capacity", .ullong(size.capacity)))
+            list.append(TypedParameter(prefix + "physical", .ullong(size.physical)))
+        }
     }
 
     // MARK: Guests

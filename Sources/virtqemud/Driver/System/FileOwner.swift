@@ -52,6 +52,15 @@ struct FileOwner: Sendable {
         }
     }
 
+    /// What is remembered of one file's owner is remembered for another one instead.
+    func move(from old: String, to new: String) {
+        guard remembers else { return }
+        for name in [Self.owner, Self.count, Self.time] {
+            if let value = attribute(old, name) { _ = set(new, name, value) }
+        }
+        removeAll(old)
+    }
+
     private func remember(_ path: String, _ status: stat) -> Bool {
         dropStale(path)
         if let users = attribute(path, Self.count).flatMap({ UInt32($0) }), users > 0 {

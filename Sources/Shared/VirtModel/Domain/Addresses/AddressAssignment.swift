@@ -118,18 +118,35 @@ extension MachineKind {
 extension Domain {
     /// Function 0 of a slot says so when there are others.
     fileprivate mutating func markMultifunction() {
-        var slots: Set<[UInt32]> = []
-        visitInfos { _, info in
+        var slots: Set<Slot> = []
+        eachInfo { info in
             guard let address = info.address?.pci, address.function != 0 else { return }
-            slots.insert([address.domain, address.bus, address.slot])
+            slots.insert(Slot(address))
         }
+        var isMissing = false
+        eachInfo { info in if Self.lacksMark(info, slots) { isMissing = true } }
+        guard isMissing else { return }
         visitInfos { _, info in
-            guard var address = info.address?.pci, address.function == 0, address.multifunction == nil,
-                !address.isEmpty, slots.contains([address.domain, address.bus, address.slot])
-            else { return }
+            guard Self.lacksMark(info, slots), var address = info.address?.pci else { return }
             address.multifunction = true
             info.address = .pci(address)
         }
+    }
+
+    private struct Slot: Hashable {
+        let domain, bus, slot: UInt32
+
+        init(_ address: PCIAddress) {
+            domain = address.domain
+            bus = address.bus
+            slot = address.slot
+        }
+    }
+
+    private static func lacksMark(_ info: DeviceInfo, _ slots: Set<Slot>) -> Bool {
+        guard let address = info.address?.pci, address.function == 0, address.multifunction == nil, !address.isEmpty
+        else { return false }
+        return slots.contains(Slot(address))
     }
 
     fileprivate func freeTargetIndex() throws -> UInt32 {

@@ -102,6 +102,42 @@ extension Domain {
         }
     }
 
+    /// Looks at the common part of each device, in the order of `visitInfos`: nothing is copied or changed.
+    package func eachInfo(_ body: (DeviceInfo) throws -> Void) rethrows {
+        for i in devices.disks.indices { try body(devices.disks[i].info) }
+        for i in devices.interfaces.indices { try body(devices.interfaces[i].info) }
+        for i in devices.sounds.indices { try body(devices.sounds[i].info) }
+        for i in devices.hostdevs.indices { try body(devices.hostdevs[i].info) }
+        for i in devices.videos.indices { try body(devices.videos[i].info) }
+        for i in devices.controllers.indices { try body(devices.controllers[i].info) }
+        for i in devices.smartcards.indices { try body(devices.smartcards[i].info) }
+        for i in devices.serials.indices { try body(devices.serials[i].info) }
+        for i in devices.parallels.indices { try body(devices.parallels[i].info) }
+        for i in devices.channels.indices { try body(devices.channels[i].info) }
+        for i in devices.consoles.indices where !(i == 0 && isFirstConsoleSerial) {
+            try body(devices.consoles[i].info)
+        }
+        try eachOtherInfo(body)
+    }
+
+    private func eachOtherInfo(_ body: (DeviceInfo) throws -> Void) rethrows {
+        for i in devices.inputs.indices { try body(devices.inputs[i].info) }
+        for i in devices.filesystems.indices { try body(devices.filesystems[i].info) }
+        for i in devices.watchdogs.indices { try body(devices.watchdogs[i].info) }
+        if let info = devices.memballoon?.info { try body(info) }
+        for i in devices.rngs.indices { try body(devices.rngs[i].info) }
+        if let info = devices.nvram?.info { try body(info) }
+        for i in devices.hubs.indices { try body(devices.hubs[i].info) }
+        for i in devices.sharedMemories.indices { try body(devices.sharedMemories[i].info) }
+        for i in devices.tpms.indices { try body(devices.tpms[i].info) }
+        for i in devices.panics.indices { try body(devices.panics[i].info) }
+        for i in devices.memories.indices { try body(devices.memories[i].info) }
+        for i in devices.redirectedDevices.indices { try body(devices.redirectedDevices[i].info) }
+        if let info = devices.vsock?.info { try body(info) }
+        for i in devices.cryptos.indices { try body(devices.cryptos[i].info) }
+        if let info = devices.iommu?.info { try body(info) }
+    }
+
     /// The first console has the first serial port's place.
     var isFirstConsoleSerial: Bool {
         guard let console = devices.consoles.first, !devices.serials.isEmpty else { return false }

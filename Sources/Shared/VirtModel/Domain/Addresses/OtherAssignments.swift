@@ -4,19 +4,22 @@ import VirtXML
 extension DomainCompletion {
     /// Ports of virtio-serial controllers; port 0 of each is for consoles.
     func assignVirtioSerial(_ domain: inout Domain) throws {
-        var ports = try VirtioSerialPorts(&domain)
+        var ports = try VirtioSerialPorts(domain)
         for index in domain.devices.consoles.indices where domain.devices.consoles[index].target == .virtio {
-            try ports.assign(&domain, \.consoles[index].info, isConsole: true)
+            var info = domain.devices.consoles[index].info
+            try ports.assign(&domain, &info, isConsole: true)
         }
         for index in domain.devices.channels.indices where domain.devices.channels[index].target == .virtio {
-            try ports.assign(&domain, \.channels[index].info, isConsole: false)
+            var info = domain.devices.channels[index].info
+            try ports.assign(&domain, &info, isConsole: false)
+            domain.devices.channels[index].info = info
         }
     }
 
     /// Registers on POWER's virtual bus: the first of each kind where QEMU has it, others after it.
     func assignSpaprVIO(_ domain: inout Domain) throws {
         var registers = SpaprRegisters()
-        domain.visitInfos { _, info in
+        domain.eachInfo { info in
             if case .spaprVIO(let address) = info.address, let reg = address.reg { registers.note(reg) }
         }
         for i in domain.devices.interfaces.indices {
@@ -56,7 +59,7 @@ extension DomainCompletion {
         guard machine.isARM || machine.isRISCV else { return }
         guard machine.machine.hasPrefix("vexpress-") || machine.isARMVirt || machine.isRISCVVirt else { return }
         var hasMMIO = false
-        domain.visitInfos { _, info in if info.address == .virtioMMIO { hasMMIO = true } }
+        domain.eachInfo { info in if info.address == .virtioMMIO { hasMMIO = true } }
         let hasPCIe = domain.controller(.pci, 0)?.model == .pcieRoot
         let hasPorts = emulator.has("pcie-root-port") || emulator.has("ioh3420")
         if hasPCIe, hasPorts, !hasMMIO { return }

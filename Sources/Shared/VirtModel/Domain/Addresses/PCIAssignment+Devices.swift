@@ -5,7 +5,7 @@ extension PCIAssignment {
     /// All devices that have no place yet, in the order in which QEMU itself once placed them.
     mutating func placeDevices(_ domain: inout Domain) throws {
         try placeBridges(&domain)
-        for i in domain.devices.filesystems.indices {
+        for i in domain.devices.filesystems.indices where domain.devices.filesystems[i].info.wantsPCI {
             try place(.filesystem(domain.devices.filesystems[i]), &domain.devices.filesystems[i].info)
         }
         for i in domain.devices.interfaces.indices where domain.devices.interfaces[i].type != .hostdev {
@@ -21,16 +21,17 @@ extension PCIAssignment {
     }
 
     private mutating func placeBridges(_ domain: inout Domain) throws {
-        for i in domain.devices.controllers.indices where domain.devices.controllers[i].type == .pci {
+        for i in domain.devices.controllers.indices
+        where domain.devices.controllers[i].type == .pci && domain.devices.controllers[i].info.wantsPCI {
             try place(.controller(domain.devices.controllers[i]), &domain.devices.controllers[i].info)
         }
     }
 
     private mutating func placeControllers(_ domain: inout Domain) throws {
-        for i in domain.devices.controllers.indices {
+        for i in domain.devices.controllers.indices where domain.devices.controllers[i].info.wantsPCI {
             let controller = domain.devices.controllers[i]
             guard controller.type != .pci, !(controller.type == .ide && controller.index == 0) else { continue }
-            if controller.isUSB2, controller.info.wantsPCI {
+            if controller.isUSB2 {
                 try placeUSB2(i, &domain)
             } else {
                 try place(.controller(controller), &domain.devices.controllers[i].info)

@@ -7,10 +7,10 @@ struct VirtioSerialPorts {
     /// The ports of a controller that does not say how many it has.
     private static let standardCount: UInt32 = 31
 
-    init(_ domain: inout Domain) throws {
+    init(_ domain: Domain) throws {
         for controller in domain.devices.controllers where controller.type == .virtioSerial { add(controller) }
         var given: [VirtioSerialAddress] = []
-        domain.visitInfos { _, info in
+        domain.eachInfo { info in
             if case .virtioSerial(let address) = info.address, address.port != 0 { given.append(address) }
         }
         for address in given { try reserve(address) }
@@ -41,17 +41,15 @@ struct VirtioSerialPorts {
     }
 
     /// A port for a device that has none. A console takes its place, but QEMU chooses its port.
-    mutating func assign(
-        _ domain: inout Domain, _ path: WritableKeyPath<Devices, DeviceInfo>, isConsole: Bool
-    ) throws {
+    mutating func assign(_ domain: inout Domain, _ info: inout DeviceInfo, isConsole: Bool) throws {
         var wanted: UInt32?
-        if case .virtioSerial(let address) = domain.devices[keyPath: path].address {
+        if case .virtioSerial(let address) = info.address {
             if address.port != 0 { return }
             wanted = address.controller
         }
         let address = try next(&domain, controller: wanted, first: isConsole ? 0 : 1)
         try reserve(address)
-        if !isConsole { domain.devices[keyPath: path].address = .virtioSerial(address) }
+        if !isConsole { info.address = .virtioSerial(address) }
     }
 
     private mutating func next(_ domain: inout Domain, controller: UInt32?, first: UInt32) throws -> VirtioSerialAddress

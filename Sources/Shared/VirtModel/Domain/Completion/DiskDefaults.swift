@@ -128,12 +128,12 @@ extension BackingStore {
 }
 
 extension Disk.Target {
+    private static let prefixes = ["fd", "hd", "vd", "sd", "xvd", "ubd"]
+
     /// The number in a disk's name: vda 0, vdz 25, vdaa 26. Nil for names of another form.
     package static func index(of name: String) -> UInt32? {
-        guard let prefix = ["fd", "hd", "vd", "sd", "xvd", "ubd"].first(where: { name.hasPrefix($0) }) else {
-            return nil
-        }
-        var letters = name.dropFirst(prefix.count).utf8
+        guard let prefix = Self.prefixes.first(where: { name.utf8.starts(with: $0.utf8) }) else { return nil }
+        var letters = name.utf8.dropFirst(prefix.utf8.count)
         // A partition's number does not count.
         while let last = letters.last, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(last) { letters.removeLast() }
         guard (1...6).contains(letters.count) else { return nil }

@@ -7,10 +7,16 @@ extension Domain {
         devices.controllers.first { $0.type == type && $0.index == index }
     }
 
+    func hasController(_ type: Controller.Kind, _ index: UInt32) -> Bool {
+        devices.controllers.indices.contains {
+            devices.controllers[$0].type == type && devices.controllers[$0].index == index
+        }
+    }
+
     /// Adds a controller unless there is one of that kind and number; says whether it did.
     @discardableResult
     package mutating func addController(_ type: Controller.Kind, _ index: UInt32, _ model: ControllerModel?) -> Bool {
-        guard controller(type, index) == nil else { return false }
+        guard !hasController(type, index) else { return false }
         devices.controllers.append(Controller(type, index: index, model: model))
         return true
     }
@@ -31,8 +37,8 @@ extension Domain {
         let bus = new.busOrDefault
         let index = Disk.Target.index(of: new.target.dev ?? "").map { Int($0) } ?? -1
         var place: Int?
-        for (position, current) in devices.disks.enumerated().reversed() where current.busOrDefault == bus {
-            let other = Disk.Target.index(of: current.target.dev ?? "").map { Int($0) } ?? -1
+        for position in devices.disks.indices.reversed() where devices.disks[position].busOrDefault == bus {
+            let other = Disk.Target.index(of: devices.disks[position].target.dev ?? "").map { Int($0) } ?? -1
             if other > index {
                 place = position
             } else if place == nil {
@@ -45,14 +51,16 @@ extension Domain {
     /// Puts a controller among its kind, by number, companions after their master; else at the end.
     package mutating func insertController(_ new: Controller) {
         var place: Int?
-        for (position, current) in devices.controllers.enumerated().reversed() where current.type == new.type {
+        for position in devices.controllers.indices.reversed() where devices.controllers[position].type == new.type {
             guard let index = new.index else {
                 place = position + 1
                 break
             }
-            let isAfter = (current.index.map { Int64($0) } ?? -1) > Int64(index)
+            let other = devices.controllers[position].index
+            let isAfter = (other.map { Int64($0) } ?? -1) > Int64(index)
             let isCompanion =
-                new.info.masterStartPort == nil && current.info.masterStartPort != nil && current.index == new.index
+                new.info.masterStartPort == nil && devices.controllers[position].info.masterStartPort != nil
+                && other == index
             if isAfter || isCompanion {
                 place = position
             } else if place == nil {
@@ -91,10 +99,15 @@ extension Domain {
     /// Two controllers of a kind can't have the same number; USB controllers, with their companions, are looked at
     /// when they get their ports.
     func rejectDuplicateControllers() throws {
-        var seen: Set<[String]> = []
-        for controller in devices.controllers where controller.type != .usb {
-            let index = controller.index ?? 0
-            if !seen.insert([controller.type.rawValue, String(index)]).inserted { throw duplicate(controller) }
+        struct Place: Hashable {
+            let type: Controller.Kind
+            let index: UInt32
+        }
+        var seen: Set<Place> = []
+        for position in devices.controllers.indices where devices.controllers[position].type != .usb {
+            let place = Place(
+                type: devices.controllers[position].type, index: devices.controllers[position].index ?? 0)
+            if !seen.insert(place).inserted { throw duplicate(devices.controllers[position]) }
         }
     }
 

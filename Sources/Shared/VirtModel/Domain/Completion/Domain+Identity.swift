@@ -123,7 +123,7 @@ extension Domain {
     mutating func completeBootOrder() throws {
         var orders: Set<UInt32> = []
         var duplicate: UInt32?
-        visitInfos { _, info in
+        eachInfo { info in
             guard let order = info.boot?.order else { return }
             if !orders.insert(order).inserted, duplicate == nil { duplicate = order }
         }

@@ -83,18 +83,25 @@ package struct DomainCompletionContext: Sendable {
     /// The emulator that a domain names, or the default one of its architecture.
     package func emulator(of domain: Domain) -> Emulator? {
         let arch = domain.os.arch ?? hostArch
+        // By index: looking at an element copies nothing, and a thousand definitions are completed at the same time.
+        let all = emulators.indices
         guard let path = domain.devices.emulator else {
-            return emulators.first { $0.arch == arch } ?? emulators.first { $0.supports(arch: arch) }
+            let found = all.first { emulators[$0].arch == arch } ?? all.first { emulators[$0].supports(arch: arch) }
+            return found.map { emulators[$0] }
         }
-        let matching = emulators.filter { $0.path == path }
-        return matching.first { $0.supports(arch: arch) } ?? matching.first
+        let found =
+            all.first { emulators[$0].path == path && emulators[$0].supports(arch: arch) }
+            ?? all.first { emulators[$0].path == path }
+        return found.map { emulators[$0] }
     }
 }
 
 extension DomainCompletionContext.Emulator {
     /// The machine type of that name or alias.
     package func machine(_ name: String) -> DomainCompletionContext.Machine? {
-        machines.first { $0.name == name } ?? machines.first { $0.alias == name }
+        let all = machines.indices
+        let found = all.first { machines[$0].name == name } ?? all.first { machines[$0].alias == name }
+        return found.map { machines[$0] }
     }
 
     /// The machine type that a guest gets that names none.

@@ -5,6 +5,8 @@ package struct BackingStore: Equatable, Sendable, XMLMappable {
     /// Nil at the end of a chain.
     package var source: DiskSource?
     package var format: DiskFormat?
+    /// The image was found by following the one above; definitions do not name it.
+    package var isDetected = false
     /// The next one; an array because a value can't hold itself.
     private var next: [BackingStore] = []
 

@@ -23,12 +23,12 @@ package struct Disk: Equatable, Sendable, XMLMappable {
     package var source = DiskSource()
     /// Credentials that stand beside the source, libvirt's older place for them.
     package var auth: StorageAuth?
-    package var backingStore: BackingStore?
-    package var mirror: DiskMirror?
+    @Boxed package var backingStore: BackingStore? = nil
+    @Boxed package var mirror: DiskMirror? = nil
     package var geometry: DiskGeometry?
     package var blockIO: DiskBlockIO?
     package var target = Target()
-    package var ioTune: IOTune?
+    @Boxed package var ioTune: IOTune? = nil
     package var readonly = false
     package var shareable = false
     package var transient: Transient?

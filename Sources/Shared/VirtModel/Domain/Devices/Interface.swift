@@ -19,10 +19,10 @@ package struct Interface: Equatable, Sendable, XMLMappable {
     package var macCheck: Bool?
     package var source = InterfaceSource()
     /// What a running guest's network gave it; only in status documents.
-    package var actual: ActualInterface?
+    @Boxed package var actual: ActualInterface? = nil
     package var vlan: VLAN?
-    package var virtualPort: VirtualPort?
-    package var bandwidth: Bandwidth?
+    @Boxed package var virtualPort: VirtualPort? = nil
+    @Boxed package var bandwidth: Bandwidth? = nil
     package var addresses: [InterfaceIP] = []
     package var routes: [InterfaceRoute] = []
     package var script: String?
@@ -46,6 +46,29 @@ package struct Interface: Equatable, Sendable, XMLMappable {
     package init() {}
 
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        if !x.isReading, x.flags.isDisjoint(with: [.inactive, .status]), var running {
+            return try running.mapParts(&x)
+        }
+        try mapParts(&x)
+    }
+
+    /// As the live document shows an interface on a network: what it got from there is what it is.
+    private var running: Interface? {
+        guard type == .network, let actual else { return nil }
+        var shown = self
+        shown.actual = nil
+        shown.type = actual.type
+        shown.managed = actual.managed
+        shown.trustGuestRxFilters = actual.trustGuestRxFilters
+        shown.source = source.running(actual)
+        shown.vlan = actual.vlan ?? vlan
+        shown.virtualPort = actual.virtualPort
+        shown.bandwidth = actual.bandwidth
+        shown.isIsolated = actual.isIsolated
+        return shown
+    }
+
+    private mutating func mapParts<M: ElementMapper>(_ x: inout M) throws {
         try x.attribute("type", &type)
         source.type = type
         if x.isReading || type == .hostdev { try x.attribute("managed", &managed) }

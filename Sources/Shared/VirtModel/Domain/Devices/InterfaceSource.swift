@@ -11,6 +11,8 @@ package struct InterfaceSource: Equatable, Sendable {
     package var portGroup: String?
     package var portID: UUID?
     package var bridge: String?
+    /// Who tells the bridge of the guest's addresses; only of a running guest.
+    package var macTableManager: String?
     package var dev: String?
     package var mode: DirectMode?
     package var address: String?
@@ -34,12 +36,17 @@ package struct InterfaceSource: Equatable, Sendable {
     }
 
     private mutating func mapContents<M: ElementMapper>(_ x: inout M) throws {
-        switch type {
-        case .network:
+        // Of an interface that got its bridge or device from a network, the live document shows both.
+        if type == .network || !x.isReading {
             try x.attribute("network", &network)
             try x.attribute("portgroup", &portGroup)
-            try mapRunning(&x)
-        case .bridge: try x.attribute("bridge", &bridge)
+            if !x.flags.contains(.inactive) { try x.attribute("portid", &portID) }
+        }
+        switch type {
+        case .network where x.flags.contains(.inactive) || x.flags.contains(.status): break
+        case .network, .bridge:
+            try x.attribute("bridge", &bridge)
+            if !x.isReading { try x.attribute("macTableManager", &macTableManager) }
         case .ethernet:
             try x.attribute("dev", &dev)
             try x.elements("ip", &addresses)
@@ -64,11 +71,14 @@ package struct InterfaceSource: Equatable, Sendable {
         }
     }
 
-    /// The port of a running guest, and the bridge behind the network.
-    private mutating func mapRunning<M: ElementMapper>(_ x: inout M) throws {
-        guard !x.flags.contains(.inactive) else { return }
-        try x.attribute("portid", &portID)
-        try x.attribute("bridge", &bridge)
+    /// With what a running guest's network gave it.
+    func running(_ actual: ActualInterface) -> InterfaceSource {
+        var shown = actual.source
+        shown.type = actual.type
+        shown.network = network
+        shown.portGroup = portGroup
+        shown.portID = portID
+        return shown
     }
 
     private mutating func mapVhostUser<M: ElementMapper>(_ x: inout M) throws {
@@ -97,12 +107,12 @@ package struct ActualInterface: Equatable, Sendable, XMLMappable {
     package var managed: Bool?
     package var trustGuestRxFilters: Bool?
     package var source = InterfaceSource()
-    package var macTableManager: String?
     package var vlan: VLAN?
     package var virtualPort: VirtualPort?
     package var bandwidth: Bandwidth?
     /// The class of the network's traffic shaping that the interface is in.
     package var classID: UInt32?
+    package var isIsolated: Bool?
 
     package init() {}
 
@@ -111,12 +121,11 @@ package struct ActualInterface: Equatable, Sendable, XMLMappable {
         source.type = type
         try x.attribute("managed", &managed)
         try x.attribute("trustGuestRxFilters", &trustGuestRxFilters)
-        try x.group("class") { x in try x.attribute("id", &classID) }
         try x.group("source") { x in
             switch type {
             case .bridge, .network:
                 try x.attribute("bridge", &source.bridge)
-                try x.attribute("macTableManager", &macTableManager)
+                try x.attribute("macTableManager", &source.macTableManager)
             case .direct:
                 try x.attribute("dev", &source.dev)
                 try x.attribute("mode", &source.mode)
@@ -124,8 +133,10 @@ package struct ActualInterface: Equatable, Sendable, XMLMappable {
             default: break
             }
         }
+        try x.group("class") { x in try x.attribute("id", &classID) }
         try x.element("vlan", &vlan)
         try x.element("virtualport", &virtualPort)
         try x.element("bandwidth", &bandwidth)
+        try x.valueElement("port", "isolated", &isIsolated)
     }
 }

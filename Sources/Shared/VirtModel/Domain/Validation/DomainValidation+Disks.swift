@@ -131,8 +131,7 @@ extension DomainValidation {
     private func checkAliases() throws {
         var seen: Set<String> = []
         var duplicate: String?
-        var copy = domain
-        copy.visitInfos { _, info in
+        domain.eachInfo { info in
             if let alias = info.alias, !seen.insert(alias).inserted, duplicate == nil { duplicate = alias }
         }
         if let duplicate { throw VirtError.malformed("non unique alias detected: \(duplicate)") }
