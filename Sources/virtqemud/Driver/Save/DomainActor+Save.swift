@@ -51,7 +51,7 @@ extension DomainActor {
     }
 
     /// The guest as its user defined it: without what this start made up.
-    private func savedDocument(_ live: Domain) throws -> String {
+    func savedDocument(_ live: Domain) throws -> String {
         try definition(of: live).format([.migratable, .secure, .inactive])
     }
 
