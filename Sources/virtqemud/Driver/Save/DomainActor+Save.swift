@@ -29,7 +29,8 @@ extension DomainActor {
             let wasRunning = self.state.kind == .running
             let isRunning = flags & 2 != 0 || (flags & 4 == 0 && wasRunning)
             let image = SavedImage(
-                xml: try document ?? self.savedDocument(live), wasRunning: isRunning, cookie: try self.savedCookie(live))
+                xml: try document ?? self.savedDocument(live), wasRunning: isRunning, cookie: try self.savedCookie(live)
+            )
             try await self.pauseGuest(.save)
             do {
                 try await self.write(image, to: path)
@@ -51,7 +52,7 @@ extension DomainActor {
     }
 
     /// The guest as its user defined it: without what this start made up.
-    private func savedDocument(_ live: Domain) throws -> String {
+    func savedDocument(_ live: Domain) throws -> String {
         try definition(of: live).format([.migratable, .secure, .inactive])
     }
 
