@@ -1,3 +1,4 @@
+import VirtCore
 import QEMUMonitor
 import Synchronization
 import VirtOS
