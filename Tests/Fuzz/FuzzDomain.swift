@@ -1,11 +1,12 @@
-// modules: CLibXML2 CLinux VirtCore VirtXML VirtModel
+// modules: CLibXML2 CLinux VirtCore VirtOS VirtXML VirtModel QEMUMonitor QEMUCommand
 // flags: -Xcc -I/usr/include/libxml2 -lxml2
 
+import QEMUCommand
 import VirtCore
 import VirtModel
 import VirtXML
 
-/// A domain's way from a client's bytes: parse, complete, validate, print, and read back.
+/// A domain's way from a client's bytes: parse, complete, validate, print, read back, and QEMU's arguments.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzDomain(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let bytes = Array(UnsafeBufferPointer(start: data, count: size))
@@ -22,6 +23,12 @@ public func fuzzDomain(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     guard let text = try? domain.format([.inactive, .secure]) else { return 0 }
     _ = try? Domain.parse(text)
     _ = try? domain.format(.migratable)
+    domain.prepareForNative()
+    guard (try? domain.reassignAddresses(context)) != nil else { return 0 }
+    domain.assignAliases()
+    domain.assignNodeIndexes()
+    _ = domain.neededSecrets
+    _ = try? QEMUCommand.build(domain, facts, .native(name: domain.name))
     return 0
 }
 
@@ -32,6 +39,14 @@ private func emulator(
         path: "/usr/bin/qemu-system-\(arch)", arch: arch,
         machines: machines.map { .init(name: $0.0, alias: $0.1, defaultCPU: [.qemu: "base"]) }, flags: flags)
 }
+
+/// A QEMU with every switch, so that no branch of the builder is out of reach.
+private let facts: QEMUCapabilities = {
+    var facts = QEMUCapabilities()
+    facts.architecture = "x86_64"
+    facts.flags = Set(QEMUFlag.allCases)
+    return facts
+}()
 
 private let context = DomainCompletionContext(
     hostArch: "x86_64",

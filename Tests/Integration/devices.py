@@ -95,3 +95,14 @@ def test_kinds_of_devices(swarm):
         swarm.virsh("create", "/dev/stdin", "--paused", text=swarm.domain(name, devices, machine=machine))
         expect(swarm.virsh("domstate", name).strip() == "paused", f"{name} is not paused")
         swarm.virsh("destroy", name)
+
+
+def test_definitions_are_checked_against_the_schema(swarm):
+    good = swarm.domain("schema")
+    swarm.virsh("define", "/dev/stdin", "--validate", text=good)
+    bad = good.replace("<devices>", "<devices><teapot/>", 1)
+    error = swarm.virsh("define", "/dev/stdin", "--validate", text=bad, ok=False)
+    expect("Unable to validate doc against /usr/share/libvirt/schemas/domain.rng" in error, error)
+    # Without the check an unknown element is left out.
+    swarm.virsh("define", "/dev/stdin", text=bad)
+    expect("teapot" not in swarm.virsh("dumpxml", "schema"), "an unknown element was kept")

@@ -7,6 +7,7 @@ import VirtModel
     private func prepared(_ name: String) throws -> Domain {
         var domain = try Domain.parse(Fixture.text("\(name).xml"))
         domain.prepareForNative()
+        try domain.reassignAddresses(GuestFixture.context())
         domain.assignAliases()
         domain.assignNodeIndexes()
         return domain

@@ -4,7 +4,7 @@ import Testing
 
 /// Files beside the tests. `UPDATE_FIXTURES=1` writes expectations anew.
 enum Fixture {
-    private static let directory =
+    static let directory =
         #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         + "/Fixtures/"
 

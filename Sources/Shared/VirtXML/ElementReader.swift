@@ -115,7 +115,10 @@ package struct ElementReader: ElementMapper {
 
     @inlinable
     package mutating func fragment(_ name: StaticString, _ value: inout XMLFragment?, level: Int) {
-        value = element.firstChild(name, prefixes).map { XMLFragment(text: $0.dump(level: level)) }
+        value = element.firstChild(name, prefixes).map { child in
+            if "\(name)" == "metadata" { child.keepFirstOfEachNamespace() }
+            return XMLFragment(text: child.dump(level: level))
+        }
     }
 
     @inlinable

@@ -90,6 +90,22 @@ import Glibc
         return result
     }
 
+    /// Leaves one child of each namespace: applications have one element each in `<metadata>`, and what is in no
+    /// namespace belongs to nobody.
+    @usableFromInline
+    package func keepFirstOfEachNamespace() {
+        var seen: Set<String> = []
+        var next = unsafe pointer.pointee.children
+        while let child = unsafe next {
+            unsafe next = unsafe child.pointee.next
+            let isElement = unsafe child.pointee.type == XML_ELEMENT_NODE
+            let space = isElement ? unsafe XMLNode(document: document, pointer: child).namespace : nil
+            if let space, seen.insert(space).inserted { continue }
+            unsafe xmlUnlinkNode(child)
+            unsafe xmlFreeNode(child)
+        }
+    }
+
     /// The element as text, its inner lines indented for the given level.
     @usableFromInline
     package func dump(level: Int) -> String {

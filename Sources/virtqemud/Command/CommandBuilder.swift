@@ -11,6 +11,8 @@ struct CommandBuilder {
     var arguments: [String] = []
     /// The next descriptor number invented for a tap device that nobody opened.
     var inventedDescriptor: Int32 = 27
+    /// The next set of descriptors for files that nobody opened.
+    var inventedSet: Int32 = 0
 
     init(_ domain: Domain, _ capabilities: QEMUCapabilities, _ environment: CommandEnvironment) {
         self.domain = domain
@@ -63,12 +65,13 @@ struct CommandBuilder {
     mutating func addAll() throws(VirtError) {
         addName()
         addMasterKey()
+        addReservations()
         try addFirmwareDisks()
         try addMachine()
         try addCPU()
         addLoader()
         try addMemory()
-        addIdentity()
+        try addIdentity()
         addMonitor()
         try addClock()
         addPowerManagement()
@@ -89,6 +92,7 @@ struct CommandBuilder {
         try addHostdevs()
         if let incoming = environment.incoming { add("-incoming", incoming) }
         try addSmallDevices()
+        addLaunchSecurity()
         if let snapshot = environment.snapshot { add("-loadvm", snapshot) }
         try addLast()
     }

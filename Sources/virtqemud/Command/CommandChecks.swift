@@ -23,8 +23,7 @@ extension CommandBuilder {
     }
 
     private func checkNUMA() throws(VirtError) {
-        let isAutomatic = domain.vcpu.placement == .auto || domain.numaTuning.placement == .auto
-        if isAutomatic, environment.numaAdvice == nil {
+        if domain.numaTuning.placement == .auto, environment.numaAdvice == nil {
             throw VirtError(
                 .internalError, .qemu, "Advice from numad is needed in case of automatic numa placement")
         }

@@ -1,3 +1,5 @@
+import VirtCore
+
 /// What a command line depends on besides the guest and QEMU: the driver's configuration, and what was opened or made
 /// for this start.
 package struct CommandEnvironment: Sendable, Equatable {
@@ -16,6 +18,15 @@ package struct CommandEnvironment: Sendable, Equatable {
     package var interfaces: [String: InterfaceBackend] = [:]
     /// Descriptors of character devices by the device's alias ("serial0").
     package var characters: [String: CharacterBackend] = [:]
+    /// The sets of descriptors of the host's TPMs by the device's alias; one that is missing gets invented ones.
+    package var tpms: [String: TPMSets] = [:]
+    /// The numbers of SCSI generic devices ("sg3") by the alias of the host device.
+    package var scsiGeneric: [String: String] = [:]
+    /// The certificates of TLS for character devices and NBD.
+    package var characterTLS = CertificateStore()
+    package var nbdTLS = CertificateStore()
+    /// The socket of the guest's own D-Bus daemon, for displays without an address.
+    package var dbusSocket = ""
     /// Descriptors of vhost devices (vsock) by alias.
     package var vhostDescriptors: [String: Int32] = [:]
     /// Secrets by their id on the command line ("libvirt-1-format-encryption-secret0"), encrypted with the master key.
@@ -101,6 +112,44 @@ package struct CommandEnvironment: Sendable, Equatable {
             left.socket == right.socket && left.file?.set == right.file?.set
                 && left.file?.descriptor == right.file?.descriptor && left.log?.set == right.log?.set
                 && left.log?.descriptor == right.log?.descriptor
+        }
+    }
+
+    /// A descriptor in a set that QEMU opens as /dev/fdset/NUMBER.
+    package struct DescriptorSet: Sendable, Equatable {
+        package var number: Int32
+        package var descriptor: Int32
+
+        package init(number: Int32, descriptor: Int32) {
+            self.number = number
+            self.descriptor = descriptor
+        }
+    }
+
+    /// A TPM of the host: its device, and the file that cancels a command.
+    package struct TPMSets: Sendable, Equatable {
+        package var device: DescriptorSet
+        package var cancel: DescriptorSet
+
+        package init(device: DescriptorSet, cancel: DescriptorSet) {
+            self.device = device
+            self.cancel = cancel
+        }
+    }
+
+    /// Where certificates are.
+    package struct CertificateStore: Sendable, Equatable {
+        package var directory = "/etc/pki/qemu"
+        /// Whether a server wants its clients to have certificates.
+        package var verifiesPeers = true
+
+        package init() {}
+
+        func credentials(id: String, isServer: Bool) -> JSONObject {
+            [
+                "qom-type": "tls-creds-x509", "id": .string(id), "dir": .string(directory),
+                "endpoint": isServer ? "server" : "client", "verify-peer": .bool(isServer ? verifiesPeers : true),
+            ]
         }
     }
 

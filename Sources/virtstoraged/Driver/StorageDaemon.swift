@@ -1,6 +1,7 @@
 import Synchronization
 import VirtCore
 package import VirtDaemon
+import VirtModel
 import VirtOS
 import VirtRPC
 import VirtWire
@@ -23,10 +24,9 @@ final class StorageService: DaemonDriver {
 
     init(_ context: DaemonContext) {
         files = StorageFiles(context.paths)
-        let sockets = ["virtsecretd-sock", "libvirt-sock"].map { context.paths.runLibvirt + "/" + $0 }
-        let secrets = SecretLookup(sockets: sockets, loop: context.loops.next())
+        let secrets = SecretLookup(directory: context.paths.runLibvirt, loop: context.loops.next())
         let environment = BackendEnvironment(
-            stateDirectory: files.stateDirectory, secrets: { try await secrets.passphrase($0) }, tools: SystemTools())
+            stateDirectory: files.stateDirectory, secrets: { try await secrets.value($0.key) }, tools: SystemTools())
         driver = StorageDriver(files: files, backends: StorageBackends(environment))
     }
 
@@ -60,4 +60,9 @@ final class StorageService: DaemonDriver {
             if let taken = file.take() { taken.remove() }
         }
     }
+}
+
+extension StorageSecret {
+    /// How the secret driver finds the passphrase of a volume.
+    var key: SecretLookup.Key { uuid.map { .uuid($0) } ?? .usage(.volume, usage ?? "") }
 }

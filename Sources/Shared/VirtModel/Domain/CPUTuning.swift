@@ -60,6 +60,14 @@ package struct CPUTuning: Equatable, Sendable, XMLMappable {
 
     /// The CPUs of two groups are the same or others altogether.
     private func checkGroups() throws {
+        for tune in cacheTunes {
+            for monitor in tune.monitors where !monitor.vcpus.members.allSatisfy(tune.vcpus.contains) {
+                throw VirtError(.invalidArg, .domain, "Monitor vcpus conflicts with allocation")
+            }
+        }
+        if Set(cacheTunes.map(\.vcpus)).count < cacheTunes.count {
+            throw VirtError.malformed("Identical vcpus in cachetunes found")
+        }
         let groups = cacheTunes.map(\.vcpus) + memoryTunes.map(\.vcpus)
         for (index, group) in groups.enumerated() {
             let isPartial = groups[..<index].contains { other in

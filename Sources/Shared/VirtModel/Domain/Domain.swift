@@ -31,6 +31,7 @@ package struct Domain: Equatable, Sendable, XMLMappable {
     /// How many I/O threads there are; `iothreadIDs` names them.
     package var iothreads: UInt32?
     package var iothreadIDs: [IOThread] = []
+    package var defaultIOThread: DefaultIOThread?
     package var cpuTuning = CPUTuning()
     package var numaTuning = NUMATuning()
     package var resource = ResourcePartition()
@@ -109,6 +110,7 @@ package struct Domain: Equatable, Sendable, XMLMappable {
         } else if iothreadIDs.contains(where: \.isExplicit) {
             try x.group("iothreadids") { try $0.elements("iothread", &iothreadIDs) }
         }
+        try x.element("defaultiothread", &defaultIOThread)
         try x.element("cputune", &cpuTuning)
         try x.element("numatune", &numaTuning)
         try x.element("resource", &resource)

@@ -31,6 +31,10 @@ package struct Features: Equatable, Sendable, XMLMappable {
     package var vmport: Bool?
     package var gic: GIC?
     package var smm: SMM?
+    /// What only Xen's guests have.
+    package var xenE820Host: Bool?
+    package var xenPassthrough: Bool?
+    package var xenPassthroughMode: String?
     package var ioapic: IOAPICDriver?
     package var hpt: HPT?
     package var vmcoreinfo: Bool?
@@ -67,6 +71,13 @@ package struct Features: Equatable, Sendable, XMLMappable {
         try onOff("nested-hv", &nestedHV, &x)
         try x.valueElement("msrs", "unknown", &msrsUnknown)
         try onOff("ccf-assist", &ccfAssist, &x)
+        try x.group("xen") { x in
+            try x.valueElement("e820_host", "state", &xenE820Host, .onOff)
+            try x.group("passthrough") { x in
+                try x.attribute("state", &xenPassthrough, .onOff)
+                try x.attribute("mode", &xenPassthroughMode)
+            }
+        }
         try x.valueElement("cfpc", "value", &cfpc)
         try x.valueElement("sbbc", "value", &sbbc)
         try x.valueElement("ibs", "value", &ibs)

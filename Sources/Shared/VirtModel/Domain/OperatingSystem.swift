@@ -36,6 +36,7 @@ package struct OperatingSystem: Equatable, Sendable, XMLMappable {
             try x.text(&type)
         }
         try x.group("firmware") { try $0.elements("feature", &firmwareFeatures) }
+        if x.isReading { firmwareFeatures.sort { $0.name.rawValue < $1.name.rawValue } }
         try x.element("loader", &loader)
         try x.element("nvram", &nvram)
         try x.textElement("kernel", &kernel)

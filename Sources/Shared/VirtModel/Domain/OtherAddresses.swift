@@ -104,6 +104,10 @@ package struct SpaprVIOAddress: Hashable, Sendable, XMLMappable {
 
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         try x.attribute("reg", &reg, .hex(8))
+        if x.isReading, let reg, reg > UInt64(UInt32.max) {
+            throw VirtError.unsupported(
+                "spapr-vio reg='0x\(String(reg, radix: 16))' exceeds maximum possible value (0xffffffff)", .qemu)
+        }
     }
 }
 

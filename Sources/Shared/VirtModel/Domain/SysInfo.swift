@@ -1,3 +1,4 @@
+import VirtCore
 package import VirtXML
 
 /// What the guest reads in its SMBIOS or fw_cfg tables (`<sysinfo>`).
@@ -22,6 +23,19 @@ package struct SysInfo: Equatable, Sendable, XMLMappable {
         try x.group("chassis") { try $0.elements("entry", &chassis) }
         try x.group("oemStrings") { try $0.textElements("entry", &oemStrings) }
         if type == .fwcfg { try x.elements("entry", &firmwareConfig) }
+        if x.isReading { try checkDate() }
+    }
+
+    /// `mm/dd/yyyy`, or `mm/dd/yy` of the last century.
+    private func checkDate() throws(VirtError) {
+        guard let date = bios.first(where: { $0.name == "date" })?.value else { return }
+        let parts = date.split(separator: "/", omittingEmptySubsequences: false).map { Int32($0) }
+        if parts.count == 3, let month = parts[0], let day = parts[1], let year = parts[2],
+            (1...12).contains(month), (1...31).contains(day), (0..<100).contains(year) || year >= 1900
+        {
+            return
+        }
+        throw VirtError(.xmlDetail, .domain, "Invalid BIOS 'date' format")
     }
 
     package struct Entry: Equatable, Sendable, XMLMappable {
@@ -29,6 +43,10 @@ package struct SysInfo: Equatable, Sendable, XMLMappable {
         package var value = ""
 
         package init() {}
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
 
         package mutating func map<M: ElementMapper>(_ x: inout M) throws {
             try x.required("name", &name)

@@ -41,6 +41,19 @@ package struct VCPUs: Equatable, Sendable, XMLMappable {
     }
 }
 
+/// QEMU's main loop, which serves what has no thread of its own (`<defaultiothread>`).
+package struct DefaultIOThread: Equatable, Sendable, XMLMappable {
+    package var poolMinimum: Int32?
+    package var poolMaximum: Int32?
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.attribute("thread_pool_min", &poolMinimum)
+        try x.attribute("thread_pool_max", &poolMaximum)
+    }
+}
+
 /// One I/O thread (`<iothreadids>`).
 package struct IOThread: Equatable, Sendable, XMLMappable {
     package var id: UInt32 = 0

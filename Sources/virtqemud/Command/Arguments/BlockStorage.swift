@@ -10,6 +10,8 @@ struct BlockStorage {
     private let driver: DiskDriver?
     /// Set for nodes that stand alone.
     var readonly: Bool?
+    /// A device that QEMU passes on as it is: nothing is said of unmapping, and its secret is named after the node.
+    var isBare = false
 
     init(_ source: DiskSource, node: String, driver: DiskDriver? = nil, isFloppy: Bool = false) {
         self.source = source
@@ -34,9 +36,11 @@ struct BlockStorage {
         properties.add("node-name", node)
         properties.add("cache", Self.cache(driver?.cache))
         if let readonly { properties.add("read-only", readonly) } else { properties.add("auto-read-only", true) }
-        properties.add("discard", "unmap")
+        if !isBare { properties.add("discard", "unmap") }
         return properties
     }
+
+    private var authSecret: String { isBare ? "\(node)-secret0" : "\(node)-auth-secret0" }
 
     private var backend: JSONObject {
         switch source.type {
@@ -59,6 +63,7 @@ struct BlockStorage {
 
     private func local(_ driver: String, _ path: String?) -> JSONObject {
         var properties: JSONObject = ["driver": .string(driver), "filename": .string(path ?? "")]
+        properties.add("pr-manager", source.reservations.map { $0.managerID(node: node) })
         properties.add("aio", self.driver?.io?.rawValue)
         return properties
     }
@@ -145,11 +150,11 @@ struct BlockStorage {
         var properties: JSONObject = [
             "driver": "iscsi", "portal": .string(portal), "target": .string(String(parts.first ?? "")),
             "lun": .integer(parts.count > 1 ? UInt32(parts[1]) ?? 0 : 0),
-            "transport": .string(host?.transport == .rdma ? "iser" : "tcp"),
+            "transport": "tcp",
         ]
         if let user = source.auth?.userName {
             properties.add("user", user)
-            properties.add("password-secret", node + "-auth-secret0")
+            properties.add("password-secret", authSecret)
         }
         properties.add("initiator-name", network.initiatorIQN)
         return properties
@@ -164,7 +169,7 @@ struct BlockStorage {
         properties.add("conf", network.configFile)
         if !network.hosts.isEmpty {
             let servers = network.hosts.map { host -> JSONValue in
-                ["host": .string(host.name ?? ""), "port": .string(String(host.port ?? 6789))]
+                ["host": .string(host.name ?? ""), "port": .string(String(host.port ?? 0))]
             }
             properties.add("server", .array(servers))
         }

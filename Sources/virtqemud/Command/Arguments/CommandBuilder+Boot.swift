@@ -4,9 +4,9 @@ import VirtModel
 
 /// Identity, monitor, clock, power management, boot options.
 extension CommandBuilder {
-    mutating func addIdentity() {
+    mutating func addIdentity() throws(VirtError) {
         add("-uuid", domain.uuid?.description ?? "")
-        addSMBIOS()
+        try addSMBIOS()
         for info in domain.sysinfos where info.type == .fwcfg {
             for entry in info.firmwareConfig { addFirmwareConfig(entry) }
         }
@@ -18,26 +18,41 @@ extension CommandBuilder {
     private mutating func addFirmwareConfig(_ entry: SysInfo.FirmwareEntry) {
         let name = "name=\(entry.name)"
         if let value = entry.value {
-            add("-fw_cfg", "\(name),string=\(KeyValueText.escape(value))")
+            add("-fw_cfg", "\(name),string=\(value)")
         } else {
             add("-fw_cfg", "\(name),file=\(KeyValueText.escape(entry.file ?? ""))")
         }
     }
 
-    private mutating func addSMBIOS() {
+    private mutating func addSMBIOS() throws(VirtError) {
+        if domain.os.smbios == .host {
+            throw VirtError(.configUnsupported, .qemu, "Host SMBIOS information is not available")
+        }
         guard domain.os.smbios == .sysinfo, let info = domain.sysinfos.first(where: { $0.type == .smbios }) else {
             return
         }
         add(smbios: 0, info.bios, ["vendor", "version", "date", "release"])
         add(smbios: 1, info.system, ["manufacturer", "product", "version", "serial", "uuid", "sku", "family"])
+        guard info.baseBoards.count < 2 else {
+            throw VirtError(
+                .configUnsupported, .qemu, "qemu does not support more than one entry to Type 2 in SMBIOS table")
+        }
         for board in info.baseBoards {
             add(smbios: 2, board.entries, ["manufacturer", "product", "version", "serial", "asset", "location"])
         }
-        add(smbios: 3, info.chassis, ["manufacturer", "version", "serial", "asset", "sku"])
+        addChassis(info.chassis)
         if !info.oemStrings.isEmpty {
             let values = info.oemStrings.map { ",value=" + KeyValueText.escape($0) }.joined()
             add("-smbios", "type=11" + values)
         }
+    }
+
+    /// The maker is always said.
+    private mutating func addChassis(_ entries: [SysInfo.Entry]) {
+        guard !entries.isEmpty else { return }
+        let hasMaker = entries.contains { $0.name == "manufacturer" }
+        let maker = hasMaker ? [] : [SysInfo.Entry(name: "manufacturer", value: "")]
+        add(smbios: 3, maker + entries, ["manufacturer", "version", "serial", "asset", "sku"])
     }
 
     private mutating func add(smbios type: Int, _ entries: [SysInfo.Entry], _ keys: [String]) {

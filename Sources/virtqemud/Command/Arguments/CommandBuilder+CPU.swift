@@ -138,9 +138,7 @@ extension CommandBuilder {
         case .passthrough:
             options.append("host-phys-bits=on")
             if let limit = address.limit { options.append("host-phys-bits-limit=\(limit)") }
-        case .emulate:
-            options.append("host-phys-bits=off")
-            if let bits = address.bits { options.append("phys-bits=\(bits)") }
+        case .emulate: if let bits = address.bits { options.append("phys-bits=\(bits)") }
         }
     }
 }

@@ -8,7 +8,7 @@ extension CommandBuilder {
         try addSmartcards()
         for serial in devices.serials {
             let alias = serial.info.alias ?? ""
-            add(chardev: serial.source, alias)
+            try add(chardev: serial.source, alias)
             if let properties = try serialDevice(serial, alias) {
                 add(device: properties)
             } else {
@@ -17,7 +17,7 @@ extension CommandBuilder {
         }
         for parallel in devices.parallels {
             let alias = parallel.info.alias ?? ""
-            add(chardev: parallel.source, alias)
+            try add(chardev: parallel.source, alias)
             add(device: ["driver": "isa-parallel", "chardev": .string("char\(alias)"), "id": .string(alias)])
         }
         try addChannels()
@@ -27,18 +27,22 @@ extension CommandBuilder {
     // MARK: Backends
 
     /// Adds the backend of a character device, and the descriptors that it takes.
-    mutating func add(chardev source: CharacterSource, _ alias: String) {
+    mutating func add(chardev source: CharacterSource, _ alias: String) throws(VirtError) {
         let backend = environment.characters[alias]
         for file in [backend?.file, backend?.log] {
             guard let file else { continue }
             add("-add-fd", "set=\(file.set),fd=\(file.descriptor)")
         }
-        add("-chardev", chardevText(source, id: "char\(alias)", backend))
+        if source.type == .tcp, source.tls == true {
+            let name = "objchar\(alias)_tls0"
+            add(object: environment.characterTLS.credentials(id: name, isServer: source.mode == .bind))
+        }
+        add("-chardev", try chardevText(source, id: "char\(alias)", backend))
     }
 
     private func chardevText(
         _ source: CharacterSource, id: String, _ backend: CommandEnvironment.CharacterBackend?
-    ) -> String {
+    ) throws(VirtError) -> String {
         let escape = KeyValueText.escape
         var text: String
         switch source.type {
@@ -63,7 +67,7 @@ extension CommandBuilder {
             text = "qemu-vdagent,id=\(id),name=vdagent"
             if let clipboard = source.clipboardCopyPaste { text += ",clipboard=\(onOff(clipboard))" }
             if let mouse = source.mouseMode { text += ",mouse=\(onOff(mouse == "client"))" }
-        case .nmdm: text = "null,id=\(id)"
+        case .nmdm: throw VirtError(.configUnsupported, .qemu, "unsupported chardev 'nmdm'")
         }
         return text + logText(source, backend)
     }
@@ -119,13 +123,14 @@ extension CommandBuilder {
 
     /// nil for ports that are part of the machine.
     private func serialDevice(_ serial: SerialPort, _ alias: String) throws(VirtError) -> JSONObject? {
-        if serial.model == .pl011 || serial.model == .uart16550a { return nil }
-        if serial.model == nil || serial.model == SerialPort.Model.none, machine.isARM { return nil }
+        switch serial.model {
+        case .pl011, .uart16550a, SerialPort.Model.none?, nil: return nil
+        case .isaSerial, .usbSerial, .pciSerial, .spaprVTY, .sclpConsole, .sclpLMConsole, .isaDebugCon: break
+        }
         var properties: JSONObject = [
-            "driver": .string(serial.model?.rawValue ?? "isa-serial"), "chardev": .string("char\(alias)"),
-            "id": .string(alias),
+            "driver": .string(serial.model?.rawValue ?? ""), "chardev": .string("char\(alias)"), "id": .string(alias),
         ]
-        if serial.model == .isaSerial || serial.model == nil { properties.add("index", serial.port ?? 0) }
+        if serial.model == .isaSerial { properties.add("index", serial.port ?? 0) }
         try addAddress(serial.info, to: &properties)
         return properties
     }
@@ -134,23 +139,27 @@ extension CommandBuilder {
         for channel in devices.channels {
             let alias = channel.info.alias ?? ""
             var source = channel.source
-            if source.type == .unix, source.path == nil, let name = channel.name {
-                source.path = environment.channelDirectory + "/" + name
+            if source.type == .unix, source.path == nil {
+                source.path = environment.channelDirectory + "/" + channel.socketName
                 source.mode = .bind
             }
-            add(chardev: source, alias)
+            try add(chardev: source, alias)
             switch channel.target {
             case .guestfwd:
                 let place = "tcp:\(channel.address ?? ""):\(channel.port ?? 0)-chardev:char\(alias)"
                 add(netdev: ["type": "user", "guestfwd": [["str": .string(place)]], "id": .string(alias)])
-            case .virtio: add(device: portDevice("virtserialport", channel.info, name: Self.portName(channel)))
-            case .xen: continue
+            case .virtio: add(device: portDevice("virtserialport", channel.info, name: try Self.portName(channel)))
+            case .xen: throw VirtError(.internalError, .qemu, "Xen channels are not supported with this hypervisor")
             }
         }
     }
 
-    private static func portName(_ channel: Channel) -> String? {
-        channel.source.type == .spicevmc ? channel.name ?? "com.redhat.spice.0" : channel.name
+    private static func portName(_ channel: Channel) throws(VirtError) -> String? {
+        guard channel.source.type == .spicevmc else { return channel.name }
+        if let name = channel.name, name != "com.redhat.spice.0" {
+            throw VirtError(.configUnsupported, .qemu, "Unsupported spicevmc target name '\(name)'")
+        }
+        return "com.redhat.spice.0"
     }
 
     private func portDevice(_ driver: String, _ info: DeviceInfo, name: String?) -> JSONObject {
@@ -175,11 +184,11 @@ extension CommandBuilder {
             let alias = console.info.alias ?? ""
             switch console.target ?? .serial {
             case .virtio:
-                add(chardev: console.source, alias)
+                try add(chardev: console.source, alias)
                 // QEMU 7.2 wants neither bus nor number for a console without a place.
                 add(device: portDevice("virtconsole", console.info, name: nil))
             case .sclp, .sclplm:
-                add(chardev: console.source, alias)
+                try add(chardev: console.source, alias)
                 let driver = console.target == .sclp ? "sclpconsole" : "sclplmconsole"
                 add(device: ["driver": .string(driver), "chardev": .string("char\(alias)"), "id": .string(alias)])
             case .serial:
@@ -203,7 +212,7 @@ extension CommandBuilder {
                 }
                 properties.add("db", card.database ?? "/etc/pki/nssdb")
             case .passthrough:
-                add(chardev: card.source, alias)
+                try add(chardev: card.source, alias)
                 properties = ["driver": "ccid-card-passthru", "chardev": .string("char\(alias)")]
             }
             properties.add("id", alias)
@@ -215,7 +224,7 @@ extension CommandBuilder {
     mutating func addRedirectedDevices() throws(VirtError) {
         for device in devices.redirectedDevices {
             let alias = device.info.alias ?? ""
-            add(chardev: device.source, alias)
+            try add(chardev: device.source, alias)
             var properties: JSONObject = [
                 "driver": "usb-redir", "chardev": .string("char\(alias)"), "id": .string(alias),
             ]
@@ -229,13 +238,13 @@ extension CommandBuilder {
     private var redirectionFilter: String? {
         guard let filter = devices.redirectionFilter, has(.usbRedirFilter) else { return nil }
         let rules = filter.devices.map { rule in
-            let part = { (value: UInt32?) in
+            let part = { (value: UInt32?, width: Int) in
                 guard let value else { return "-1" }
                 let digits = String(value, radix: 16).uppercased()
-                return "0x" + digits
+                return "0x" + String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
             }
             let version = rule.version.flatMap(Self.binaryVersion) ?? "-1"
-            let numbers = [part(rule.deviceClass), part(rule.vendor), part(rule.product), version]
+            let numbers = [part(rule.deviceClass, 2), part(rule.vendor, 4), part(rule.product, 4), version]
             return numbers.joined(separator: ":") + ":\(rule.allow ? 1 : 0)"
         }
         return rules.isEmpty ? nil : rules.joined(separator: "|")

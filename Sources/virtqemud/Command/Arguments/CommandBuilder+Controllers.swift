@@ -100,8 +100,8 @@ extension CommandBuilder {
             properties.add("chassis", target?.chassis)
         default: break
         }
-        if let hotplug = target?.hotplug, model == .pcieRootPort { properties.add("hotplug", hotplug) }
         properties.add("id", controller.info.alias)
+        if model == .pcieRootPort || model == .pcieSwitchDownstreamPort { properties.add("hotplug", target?.hotplug) }
         if let node = target?.node { properties.add("numa_node", node) }
         return properties
     }

@@ -79,11 +79,11 @@ extension CommandBuilder {
         let name = disk.source.type == .vhostuser ? "vhost-user-blk" : "virtio-blk"
         var properties: JSONObject = ["driver": .string(virtioDriver(name, disk.info, model: disk.model?.rawValue))]
         let driver = disk.driver
+        if let driver { addVirtio(driver.virtio, to: &properties) }
         properties.add("iothread", driver?.iothread.map { "iothread\($0)" })
         properties.add("ioeventfd", driver?.ioeventfd)
         properties.add("event_idx", driver?.eventIndex)
         if disk.device == .lun, has(.virtioBlkPciScsi) { properties.add("scsi", true) }
-        if let driver { addVirtio(driver.virtio, to: &properties) }
         properties.add("num-queues", driver?.queues)
         properties.add("queue-size", driver?.queueSize)
         try addAddress(disk.info, to: &properties)
@@ -114,7 +114,11 @@ extension CommandBuilder {
     }
 
     private func addIdentity(_ disk: Disk, to properties: inout JSONObject) {
-        properties.add("serial", disk.serial)
+        // libvirt has always put a backslash before blanks.
+        properties.add(
+            "serial",
+            disk.serial.map { $0.split(separator: " ", omittingEmptySubsequences: false) }
+                .map { $0.joined(separator: "\\ ") })
     }
 
     private func addErrorPolicies(_ disk: Disk, to properties: inout JSONObject) {
@@ -137,7 +141,7 @@ extension ControllerModel {
     /// Controllers whose targets have one unit each.
     package var hasSingleLUNs: Bool {
         switch self {
-        case .lsilogic, .am53c974, .dc390, .ncr53c90, .lsisas1078, .lsisas1068, .buslogic: true
+        case .lsilogic: true
         default: false
         }
     }

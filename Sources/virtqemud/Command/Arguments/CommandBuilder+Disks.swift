@@ -8,6 +8,8 @@ extension CommandBuilder {
         addFloppyBoot()
         let boot = bootIndexes
         for (index, disk) in devices.disks.enumerated() {
+            // A guest that shares the image below gets the disk when it runs.
+            if disk.transient?.shareBacking == true, !environment.endsBackingChains { continue }
             if disk.source.type == .vhostuser, let user = disk.source.vhostUser {
                 addVhostUserChannel(disk, user)
             } else if disk.target.bus == .sd {
@@ -15,7 +17,7 @@ extension CommandBuilder {
                 continue
             } else if !disk.source.isEmpty {
                 for node in blockNodes(of: disk) {
-                    for secret in node.secrets { add(object: secret) }
+                    for object in node.objects { add(object: object) }
                     add(blockdev: node.properties)
                 }
             }
@@ -45,7 +47,7 @@ extension CommandBuilder {
     /// A `-blockdev`, and the `-object`s that must exist before it.
     struct BlockNode {
         var properties: JSONObject
-        var secrets: [JSONObject] = []
+        var objects: [JSONObject] = []
     }
 
     /// The block nodes of a disk, the deepest image first.
@@ -58,8 +60,9 @@ extension CommandBuilder {
             nodes.isTop = depth == 0
             nodes.isReadonly = depth > 0 || disk.readonly || disk.device == .cdrom
             nodes.isFloppy = disk.device == .floppy
-            chain.append(
-                BlockNode(properties: nodes.storage, secrets: secrets(ImageNodes.name(image.source.index))))
+            let name = ImageNodes.name(image.source.index)
+            chain.append(BlockNode(properties: nodes.storage, objects: objects(image.source, name)))
+            if let slice = nodes.slice { chain.append(BlockNode(properties: slice)) }
             let isEnd = list.isTerminated || environment.endsBackingChains
             let below = list.images.dropFirst(depth + 1).first?.source.index
             chain.append(
@@ -75,18 +78,44 @@ extension CommandBuilder {
         return chain
     }
 
-    /// The secrets that an image's nodes name.
-    private func secrets(_ name: String) -> [JSONObject] {
+    /// What an image's nodes name: the holder of its reservations, its secrets, its certificates.
+    private func objects(_ source: DiskSource, _ name: String) -> [JSONObject] {
         let ids = [
             "\(name)-storage-auth-secret0", "\(name)-storage-httpcookie-secret0", "\(name)-format-encryption-secret0",
         ]
-        return ids.compactMap { id in
-            guard let secret = environment.secrets[id] else { return nil }
-            return [
-                "qom-type": "secret", "id": .string(id), "data": .string(secret.data), "keyid": "masterKey0",
-                "iv": .string(secret.iv), "format": "base64",
-            ]
+        var objects = ids.compactMap(secretObject)
+        if let reservations = source.reservations, reservations.managed != true {
+            objects.insert(
+                [
+                    "qom-type": "pr-manager-helper", "id": .string(reservations.managerID(node: "\(name)-storage")),
+                    "path": .string(reservations.source?.path ?? ""),
+                ], at: 0)
         }
+        if source.network.protocol == .nbd, source.network.tls == true {
+            objects.append(environment.nbdTLS.credentials(id: "obj\(name)-storage_tls0", isServer: false))
+        }
+        return objects
+    }
+
+    /// A secret as QEMU gets it; nil where there is none of that id.
+    func secretObject(_ id: String) -> JSONObject? {
+        guard let secret = environment.secrets[id] else { return nil }
+        return [
+            "qom-type": "secret", "id": .string(id), "data": .string(secret.data), "keyid": "masterKey0",
+            "iv": .string(secret.iv), "format": "base64",
+        ]
+    }
+
+    /// The helper that all managed reservations of the guest share.
+    mutating func addReservations() {
+        let hasManaged = devices.disks.contains { disk in
+            disk.chain.contains { $0.reservations?.managed == true }
+        }
+        guard hasManaged else { return }
+        add(object: [
+            "qom-type": "pr-manager-helper", "id": .string(DiskSource.Reservations.managedID),
+            "path": .string("\(environment.libraryDirectory)/\(DiskSource.Reservations.managedID).sock"),
+        ])
     }
 
     // MARK: Devices
@@ -125,6 +154,12 @@ extension CommandBuilder {
         let format = disk.driver?.type ?? "raw"
         add("-drive", "file=\(path),format=\(format),if=sd,index=0")
     }
+}
+
+extension DiskSource.Reservations {
+    static let managedID = "pr-helper0"
+
+    func managerID(node: String) -> String { managed == true ? Self.managedID : "pr-helper-\(node)" }
 }
 
 extension Disk {

@@ -5,13 +5,18 @@ import VirtModel
 /// `-vnc`, `-spice`, `-display`, video cards.
 extension CommandBuilder {
     mutating func addGraphics() throws(VirtError) {
+        for kind in Set(devices.graphics.map(\.type)) where devices.graphics.filter({ $0.type == kind }).count > 1 {
+            throw VirtError(
+                .configUnsupported, .qemu,
+                "only 1 graphics device of each type (sdl, vnc, spice, headless, dbus) is supported")
+        }
         for graphics in devices.graphics {
             switch graphics.type {
             case .sdl:
                 let gl = graphics.gl?.enable.map { ",gl=\(onOff($0))" } ?? ""
                 if graphics.fullscreen == true { add("-full-screen") }
                 add("-display", "sdl" + gl)
-            case .vnc: addVNC(graphics)
+            case .vnc: try addVNC(graphics)
             case .spice: addSpice(graphics)
             case .eglHeadless:
                 let node = (graphics.gl?.renderNode ?? environment.renderNode).map(KeyValueText.escape)
@@ -26,7 +31,7 @@ extension CommandBuilder {
 
     private func audioID(_ graphics: Graphics) -> UInt32? { graphics.audioID ?? devices.audios.first?.id }
 
-    private mutating func addVNC(_ graphics: Graphics) {
+    private mutating func addVNC(_ graphics: Graphics) throws(VirtError) {
         var options: [String] = []
         switch graphics.listens.first?.type {
         case .socket:
@@ -36,7 +41,11 @@ extension CommandBuilder {
         case .address, .network, nil:
             let address = graphics.listens.first?.address ?? environment.graphics.vncListen
             let place = address.contains(":") ? "[\(address)]" : address
-            options.append("\(place):\((graphics.port ?? 5900) - 5900)")
+            let port = graphics.port ?? 0
+            guard (5900...65535).contains(port) else {
+                throw VirtError(.configUnsupported, .qemu, "vnc port must be in range [5900,65535]")
+            }
+            options.append("\(place):\(port - 5900)")
             if let websocket = graphics.websocket { options.append("websocket=\(websocket)") }
         }
         if let policy = graphics.sharePolicy { options.append("share=\(policy.rawValue)") }
@@ -68,6 +77,7 @@ extension CommandBuilder {
             let address = listen?.address ?? environment.graphics.spiceListen
             if !address.isEmpty { options.append("addr=\(address)") }
         }
+        if let value = graphics.spice.mouseMode { options.append("agent-mouse=\(onOff(value == "client"))") }
         if graphics.password == nil && !environment.graphics.spicePassword { options.append("disable-ticketing=on") }
         if let directory = environment.graphics.spiceTLS, graphics.tlsPort ?? 0 > 0 {
             options.append("x509-dir=\(KeyValueText.escape(directory))")
@@ -92,7 +102,6 @@ extension CommandBuilder {
         if let value = spice.zlibCompression { options.append("zlib-glz-wan-compression=\(value)") }
         if let value = spice.playbackCompression { options.append("playback-compression=\(onOff(value))") }
         if let value = spice.streamingMode { options.append("streaming-video=\(value)") }
-        if let value = spice.mouseMode { options.append("agent-mouse=\(onOff(value == "client"))") }
         if spice.clipboardCopyPaste == false { options.append("disable-copy-paste=on") }
         if spice.fileTransfer == false { options.append("disable-agent-file-xfer=on") }
         if graphics.gl?.enable == true {
@@ -107,7 +116,8 @@ extension CommandBuilder {
         var options = ["dbus"]
         if graphics.dbusP2P == true {
             options.append("p2p=on")
-        } else if let address = graphics.dbusAddress {
+        } else {
+            let address = graphics.dbusAddress ?? "unix:path=\(environment.dbusSocket)"
             options.append("addr=\(KeyValueText.escape(address))")
         }
         if let gl = graphics.gl?.enable { options.append("gl=\(onOff(gl))") }

@@ -5,7 +5,9 @@ import VirtModel
 /// Devices of the host that the guest gets, and file systems that it shares.
 extension CommandBuilder {
     mutating func addHostdevs() throws(VirtError) {
-        for device in devices.hostdevs where device.info.address != .unassigned {
+        // In a running guest, an interface that is a device of the host has its place before the others.
+        for device in devices.interfaces.compactMap(\.hostDevice) + devices.hostdevs
+        where device.info.address != .unassigned {
             addZPCI(device.info)
             switch device.source.type {
             case .usb: add(device: try usbHost(device))
@@ -19,6 +21,9 @@ extension CommandBuilder {
     }
 
     private func usbHost(_ device: Hostdev) throws(VirtError) -> JSONObject {
+        guard device.source.usbBus != nil, device.source.usbDevice != nil else {
+            throw VirtError(.internalError, .qemu, "USB host device is missing bus/device information")
+        }
         let three = { (value: UInt32) in String(repeating: "0", count: max(0, 3 - String(value).count)) + String(value)
         }
         let path = "/dev/bus/usb/\(three(device.source.usbBus ?? 0))/\(three(device.source.usbDevice ?? 0))"
@@ -66,19 +71,44 @@ extension CommandBuilder {
     private mutating func addSCSI(_ device: Hostdev) throws(VirtError) {
         let place: DriveAddress = if case .drive(let own) = device.info.address { own } else { DriveAddress() }
         let alias = controllerAlias(.scsi, place.controller) ?? "scsi\(place.controller)"
-        let node = "libvirt-\(device.info.alias ?? "")-backend"
-        add(blockdev: [
-            "driver": "host_device", "filename": .string("/dev/sg0"), "node-name": .string(node),
-            "read-only": .bool(device.readonly),
-        ])
-        var properties: JSONObject = ["driver": "scsi-generic", "drive": .string(node)]
+        let node = "libvirt-\(device.source.nodeIndex ?? 0)-backend"
+        if let secret = secretObject("\(node)-secret0") { add(object: secret) }
+        var storage = BlockStorage(scsiSource(device), node: node)
+        storage.isBare = true
+        storage.readonly = device.readonly
+        add(blockdev: storage.properties)
+        var properties: JSONObject = ["driver": "scsi-generic"]
+        properties.add("share-rw", device.shareable ? true : nil)
+        properties.add("drive", node)
         properties.add("id", device.info.alias)
         properties.add("bus", alias + ".0")
-        properties.add("channel", place.bus)
-        properties.add("scsi-id", place.target)
-        properties.add("lun", place.unit)
+        if controller(.scsi, place.controller)?.model?.hasSingleLUNs == true {
+            properties.add("scsi-id", place.unit)
+        } else {
+            properties.add("channel", place.bus)
+            properties.add("scsi-id", place.target)
+            properties.add("lun", place.unit)
+        }
         properties.add("bootindex", device.info.boot?.order)
         add(device: properties)
+    }
+
+    /// The host's SCSI device as an image.
+    private func scsiSource(_ device: Hostdev) -> DiskSource {
+        guard device.source.protocol == "iscsi" else {
+            var source = DiskSource()
+            source.type = .block
+            source.dev = "/dev/" + (environment.scsiGeneric[device.info.alias ?? ""] ?? "sg0")
+            return source
+        }
+        var source = DiskSource()
+        source.type = .network
+        source.network.protocol = .iscsi
+        source.network.name = device.source.name
+        source.network.hosts = device.source.hosts
+        source.network.initiatorIQN = device.source.initiatorIQN
+        source.auth = device.source.auth
+        return source
     }
 
     // MARK: File systems

@@ -16,6 +16,10 @@ extension CommandBuilder {
             addZPCI(interface.info)
             let boot = interface.info.boot?.order ?? networkBoot
             networkBoot = nil
+            if isOnBoard(interface) {
+                addOnBoard(interface, alias, netdev: host)
+                continue
+            }
             let card = try card(interface, alias, netdev: host, bootIndex: boot, usesVhost: backend["vhost"] == true)
             add(device: card)
         }
@@ -113,13 +117,29 @@ extension CommandBuilder {
 
     // MARK: Cards
 
+    /// A card that is part of an ARM board: QEMU only takes it in its oldest form.
+    private func isOnBoard(_ interface: Interface) -> Bool {
+        guard machine.isARM else { return false }
+        switch interface.info.address {
+        case .pci, .virtioMMIO: return false
+        default: return true
+        }
+    }
+
+    private mutating func addOnBoard(_ interface: Interface, _ alias: String, netdev: String) {
+        let model = interface.model.map { ",model=\($0)" } ?? ""
+        add("-net", "nic,macaddr=\(interface.mac?.description ?? ""),netdev=\(netdev)\(model),id=\(alias)")
+    }
+
     private func card(
         _ interface: Interface, _ alias: String, netdev: String, bootIndex: UInt32?, usesVhost: Bool
     ) throws(VirtError) -> JSONObject {
-        let model = interface.model ?? "virtio"
+        guard let model = interface.model else {
+            throw VirtError(.internalError, .qemu, "argument key 'driver' must not have null value")
+        }
         let isVirtio = model.hasPrefix("virtio")
         var properties: JSONObject = [
-            "driver": .string(isVirtio ? virtioDriver("virtio-net", interface.info, model: model) : cardDriver(model))
+            "driver": .string(isVirtio ? virtioDriver("virtio-net", interface.info, model: model) : model)
         ]
         if isVirtio { addVirtioCard(interface, usesVhost: usesVhost, to: &properties) }
         properties.add("host_mtu", interface.mtu.flatMap { isVirtio ? $0 : nil })
@@ -142,8 +162,6 @@ extension CommandBuilder {
         if let bar = rom.bar { properties.add("rombar", bar ? 1 : 0) }
         if rom.enabled == false { properties.add("romfile", "") } else { properties.add("romfile", rom.file) }
     }
-
-    private func cardDriver(_ model: String) -> String { model == "netfront" ? "virtio-net-pci" : model }
 
     private func addVirtioCard(_ interface: Interface, usesVhost: Bool, to properties: inout JSONObject) {
         guard let driver = interface.driver else { return }

@@ -10,15 +10,17 @@ extension CommandBuilder {
         if let smm = domain.features.smm { options.append("smm=\(onOff(smm.state))") }
         addInterruptOptions(&options)
         if let iommu = domain.devices.iommu, iommu.model == .smmuv3 { options.append("iommu=smmuv3") }
-        for cipher in domain.keyWrap { options.append("\(cipher.name.rawValue)-key-wrap=\(onOff(cipher.state))") }
+        try addKeyWrapping(&options)
+        addPSeriesOptions(&options)
         options.append("dump-guest-core=\(onOff(domain.memory.dumpCore ?? environment.dumpsGuestCore))")
         if domain.memoryBacking.noSharePages { options.append("mem-merge=off") }
         if devices.memories.contains(where: { $0.model == .nvdimm }) { options.append("nvdimm=on") }
-        addPSeriesOptions(&options)
         if hasMemoryAttributes { options.append("hmat=on") }
+        if let launchSecurityOption { options.append(launchSecurityOption) }
         if let id = memoryBackendID { options.append("memory-backend=\(id)") }
         for node in firmwareNodes { options.append("\(node.option)=\(node.node)-format") }
         if let loadparm { options.append("loadparm=\(loadparm)") }
+        if domain.os.bios?.useSerial == true { options.append("graphics=off") }
         add("-machine", options.joined(separator: ","))
         addAccelerator()
         if let tseg = domain.features.smm?.tseg {
@@ -32,8 +34,18 @@ extension CommandBuilder {
         case .kvm: options.append("kernel_irqchip=on")
         case nil: break
         }
-        if machine.isARMVirt, let gic = domain.features.gic, let version = gic.version {
-            options.append("gic-version=\(version.rawValue)")
+        guard machine.isARMVirt, let version = domain.features.gic?.version else { return }
+        // The second version is what the machine has anyway.
+        if version != .v2 || has(.gicVersion) { options.append("gic-version=\(version.rawValue)") }
+    }
+
+    private func addKeyWrapping(_ options: inout [String]) throws(VirtError) {
+        for cipher in domain.keyWrap {
+            let name = "\(cipher.name.rawValue)-key-wrap"
+            guard has(cipher.name == .aes ? .aesKeyWrap : .deaKeyWrap) else {
+                throw VirtError(.configUnsupported, .qemu, "\(name) is not available with this QEMU binary")
+            }
+            options.append("\(name)=\(onOff(cipher.state))")
         }
     }
 

@@ -31,7 +31,16 @@ extension CommandBuilder {
         return capabilities.machine(domain.os.machine ?? "", kvm: isKVM)?.defaultRAMID
     }
 
+    private func checkAlignment() throws(VirtError) {
+        let most = UInt64(Int64.max) >> 10
+        for cell in cells where aligned(cell.memory) > most {
+            throw VirtError(
+                .configUnsupported, .qemu, "memory size of NUMA node '\(cell.id ?? 0)' overflowed after alignment")
+        }
+    }
+
     mutating func addMemory() throws(VirtError) {
+        try checkAlignment()
         if let maximum = domain.maximumMemory, let size = maximum.size {
             let slots = maximum.slots ?? 0
             add("-m", "size=\(initialMemory)k,slots=\(slots),maxmem=\(aligned(size))k")
@@ -74,6 +83,11 @@ extension CommandBuilder {
             properties.add("thread-pool-max", thread.poolMaximum)
             add(object: properties)
         }
+        guard let own = domain.defaultIOThread else { return }
+        var properties: JSONObject = ["qom-type": "main-loop", "id": "main-loop"]
+        properties.add("thread-pool-min", own.poolMinimum)
+        properties.add("thread-pool-max", own.poolMaximum)
+        add(object: properties)
     }
 
     // MARK: NUMA

@@ -33,20 +33,35 @@ extension CommandBuilder {
             }
             switch tpm.backend {
             case .passthrough:
-                let path = KeyValueText.escape(tpm.devicePath ?? "/dev/tpm0")
-                add("-tpmdev", "passthrough,id=tpm-\(alias),path=\(path),cancel-path=/dev/null")
+                let sets = environment.tpms[alias] ?? inventedSets()
+                for (part, set) in [("tpm", sets.device), ("cancel", sets.cancel)] {
+                    add("-add-fd", "set=\(set.number),fd=\(set.descriptor),opaque=\(alias)-\(part)")
+                }
+                let paths = "path=/dev/fdset/\(sets.device.number),cancel-path=/dev/fdset/\(sets.cancel.number)"
+                add("-tpmdev", "passthrough,id=tpm-\(alias),\(paths)")
             case .emulator, .external:
                 let path = tpm.externalSource?.path ?? "\(environment.libraryDirectory)/\(alias)-swtpm.sock"
                 add("-chardev", "socket,id=chrtpm,path=\(KeyValueText.escape(path))")
                 add("-tpmdev", "emulator,id=tpm-\(alias),chardev=chrtpm")
             }
             var properties: JSONObject = [
-                "driver": .string(machine.isARM && model == "tpm-tis" ? "tpm-tis-device" : model),
+                "driver": .string((machine.isARM || machine.isRISCV) && tpm.model == .tis ? "tpm-tis-device" : model),
                 "tpmdev": .string("tpm-\(alias)"), "id": .string(alias),
             ]
             try addAddress(tpm.info, to: &properties)
             add(device: properties)
         }
+    }
+
+    /// The sets that a TPM of the host would have in a guest that is not started.
+    private mutating func inventedSets() -> CommandEnvironment.TPMSets {
+        defer {
+            inventedDescriptor += 2
+            inventedSet += 2
+        }
+        return .init(
+            device: .init(number: inventedSet, descriptor: inventedDescriptor),
+            cancel: .init(number: inventedSet + 1, descriptor: inventedDescriptor + 1))
     }
 
     mutating func addSmallDevices() throws(VirtError) {
@@ -77,7 +92,7 @@ extension CommandBuilder {
         switch rng.backend {
         case .random: object.add("filename", rng.device ?? "/dev/urandom")
         case .egd:
-            add(chardev: rng.source, alias)
+            try add(chardev: rng.source, alias)
             object.add("chardev", "char\(alias)")
         case .builtin: break
         }
@@ -129,12 +144,10 @@ extension CommandBuilder {
         case .ivshmemPlain:
             add(object: [
                 "qom-type": "memory-backend-file", "id": .string("shmmem-\(alias)"),
-                "mem-path": .string("/dev/shm/\(memory.name)"), "size": .integer(memory.size ?? 4 << 20), "share": true,
+                "mem-path": .string("/dev/shm/\(memory.name)"), "size": .integer(try bytes(of: memory)), "share": true,
             ])
             properties = ["driver": "ivshmem-plain", "id": .string(alias), "memdev": .string("shmmem-\(alias)")]
         case .ivshmem, .ivshmemDoorbell:
-            let path = memory.serverPath ?? "/var/lib/libvirt/shmem-\(memory.name)-sock"
-            add("-chardev", "socket,id=char\(alias),path=\(KeyValueText.escape(path))")
             properties = ["driver": "ivshmem-doorbell", "id": .string(alias), "chardev": .string("char\(alias)")]
             properties.add("vectors", memory.msiVectors)
             properties.add("ioeventfd", memory.msiIOEventFD)
@@ -144,6 +157,17 @@ extension CommandBuilder {
         }
         try addAddress(memory.info, to: &properties)
         add(device: properties)
+        guard memory.model != .ivshmemPlain else { return }
+        let path = memory.serverPath ?? "/var/lib/libvirt/shmem-\(memory.name)-sock"
+        add("-chardev", "socket,id=char\(alias),path=\(KeyValueText.escape(path))")
+    }
+
+    private func bytes(of memory: SharedMemory) throws(VirtError) -> UInt64 {
+        let (size, overflow) = (memory.size ?? 4).multipliedReportingOverflow(by: 1 << 20)
+        guard !overflow, size > 0, size & (size - 1) == 0 else {
+            throw VirtError(.xmlError, .qemu, "shmem size must be a power of two")
+        }
+        return size
     }
 
     private mutating func addVSock() throws(VirtError) {

@@ -51,16 +51,36 @@ package struct ImageNodes: Sendable {
         properties.add("cache", BlockStorage.cache(driver?.cache))
         addFormat(&properties)
         properties.add("cache-size", format.metadataCache?.maximumSize)
-        properties.add("file", Self.storageName(source.index))
-        if let slice = source.slices.first {
-            properties.add("offset", slice.offset)
-            properties.add("size", slice.size)
+        if source.slices.first != nil, !isRaw {
+            properties.add("file", sliceName)
+        } else {
+            properties.add("offset", source.slices.first?.offset)
+            properties.add("size", source.slices.first?.size)
+            properties.add("file", Self.storageName(source.index))
         }
         switch backing {
         case .unsaid: break
         case .none: if hasBacking { properties.add("backing", JSONValue.null) }
         case .node(let below): properties.add("backing", Self.formatName(below))
         }
+        return properties
+    }
+
+    private var sliceName: String { Self.name(source.index) + "-slice-sto" }
+
+    private var isRaw: Bool {
+        format.type == "raw" && (source.encryption == nil || source.encryption?.engine == .librbd)
+    }
+
+    /// The part of a file that holds an image of another format than raw is a node of its own.
+    package var slice: JSONObject? {
+        guard let slice = source.slices.first, !isRaw else { return nil }
+        var properties: JSONObject = [
+            "driver": "raw", "node-name": .string(sliceName), "offset": .integer(slice.offset),
+            "size": .integer(slice.size), "file": .string(Self.storageName(source.index)), "auto-read-only": true,
+            "discard": "unmap",
+        ]
+        properties.add("cache", BlockStorage.cache(driver?.cache))
         return properties
     }
 

@@ -39,7 +39,11 @@ struct MemoryBackend {
         isShared = (module.access ?? backing.access).map { $0 == .shared }
         discards = module.discard ?? (backing.discard ? true : nil)
         hugepageSize = module.source.pageSize ?? Self.hugepageSize(backing, node: node, builder.environment)
+        if let size = hugepageSize, size <= Self.systemPage { hugepageSize = nil }
     }
+
+    /// KiB of an ordinary page.
+    private static let systemPage: UInt64 = 4
 
     /// KiB rounded up to a multiple.
     static func aligned(_ kibibytes: UInt64, to step: UInt64) -> UInt64 {
@@ -53,13 +57,13 @@ struct MemoryBackend {
         guard backing.hugepages else { return nil }
         let wanted = backing.pages.first { page in node.map { page.nodeset?.contains($0) == true } ?? false }
         let general = backing.pages.first { $0.nodeset == nil }
-        if let page = wanted ?? general { return page.size <= 4 ? nil : page.size }
+        if let page = wanted ?? general { return page.size <= systemPage ? nil : page.size }
         return backing.pages.isEmpty ? environment.defaultHugepageSize : nil
     }
 
     private var preallocates: Bool {
         builder.domain.memoryBacking.allocation == .immediate || (hugepageSize != nil && usesHugepages)
-            || module?.model == .nvdimm
+            || (module?.source.path != nil && module?.model != .virtioPMEM && module?.source.pmem != true)
     }
 
     private var usesHugepages: Bool { hugepageSize != nil && module?.source.path == nil }
@@ -72,9 +76,8 @@ struct MemoryBackend {
         switch builder.domain.memoryBacking.source {
         case .memfd: return .memfd
         case .file: return .file
-        case .anonymous: return .ram
         // Whether memory is shared only matters with a file behind it.
-        case nil: return isShared == nil ? .ram : .file
+        case .anonymous, nil: return isShared == nil ? .ram : .file
         }
     }
 
@@ -87,8 +90,14 @@ struct MemoryBackend {
         if let node, let own = tuning.nodes.first(where: { $0.cell == node }) {
             return own.mode == .restrictive ? nil : (Self.policy(own.mode), own.nodeset.members)
         }
-        guard let nodes = tuning.nodeset, !nodes.isEmpty, tuning.mode != .restrictive else { return nil }
+        guard let nodes = nodeset, !nodes.isEmpty, tuning.mode != .restrictive else { return nil }
         return (Self.policy(tuning.mode ?? .strict), nodes.members)
+    }
+
+    /// The nodes for all of the guest's memory; those that numad chose where the guest leaves it to it.
+    private var nodeset: BitSet? {
+        let tuning = builder.domain.numaTuning
+        return tuning.placement == .auto ? builder.environment.numaAdvice.map { BitSet($0) } : tuning.nodeset
     }
 
     private var hasBinding: Bool { binding != nil && !builder.domain.numaTuning.nodes.isEmpty }
@@ -118,7 +127,7 @@ struct MemoryBackend {
         if kind == .file, discards == true || (module == nil && discards == false) {
             properties.add("discard-data", discards)
         }
-        if let isShared { properties.add("share", isShared) } else if kind == .memfd { properties.add("share", true) }
+        if kind != .ram { properties.add("share", isShared) }
         if canonicalName, kind != .ram, builder.has(.memoryBackendFileXUseCanonicalPathForRamblockId) {
             properties.add("x-use-canonical-path-for-ramblock-id", false)
         }
@@ -126,8 +135,9 @@ struct MemoryBackend {
             properties.add("prealloc", true)
             properties.add("prealloc-threads", builder.domain.memoryBacking.allocationThreads)
         }
-        addModuleProperties(&properties)
+        if module?.model == .virtioMem { properties.add("reserve", false) }
         properties.add("size", kibibytes.multipliedReportingOverflow(by: 1024).partialValue)
+        addModuleProperties(&properties)
         if let binding {
             properties.add("host-nodes", .array(binding.nodes.map { .integer($0) }))
             properties.add("policy", binding.policy)
@@ -139,7 +149,6 @@ struct MemoryBackend {
         guard let module else { return }
         properties.add("align", module.source.alignSize.map { $0 * 1024 })
         if module.source.pmem { properties.add("pmem", true) }
-        if module.model == .nvdimm, module.target.readonly { properties.add("readonly", true) }
     }
 
     private func path() throws(VirtError) -> String {
@@ -150,6 +159,8 @@ struct MemoryBackend {
             }
             return directory
         }
-        return builder.environment.memoryDirectory + "/" + id
+        // A module's file bears the name of the device.
+        let name = module.map { $0.info.alias ?? id } ?? id
+        return builder.environment.memoryDirectory + "/" + name
     }
 }

@@ -1,14 +1,22 @@
 package import VirtModel
 
 extension Domain {
-    /// Numbers every image (`libvirt-N-format`), from the last disk to the first, and within a chain from the top down.
+    /// Numbers every image (`libvirt-N-format`), from the last disk to the first, and within a chain from the top down;
+    /// then the SCSI devices of the host.
     ///
     /// - Parameter last: the highest number in use already.
     /// - Returns: the highest number in use now.
     @discardableResult
     package mutating func assignNodeIndexes(after last: UInt32 = 0) -> UInt32 {
         var last = last
-        for index in devices.disks.indices.reversed() { devices.disks[index].assignNodeIndexes(&last) }
+        for index in devices.disks.indices.reversed() where devices.disks[index].target.bus != .sd {
+            devices.disks[index].assignNodeIndexes(&last)
+        }
+        for index in devices.hostdevs.indices where devices.hostdevs[index].type == .scsi {
+            guard devices.hostdevs[index].source.nodeIndex == nil else { continue }
+            last += 1
+            devices.hostdevs[index].source.nodeIndex = last
+        }
         return last
     }
 }

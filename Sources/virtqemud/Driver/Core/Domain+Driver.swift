@@ -126,16 +126,3 @@ extension Channel {
     /// The channel that the QEMU guest agent listens on.
     var isAgent: Bool { target == .virtio && name == "org.qemu.guest_agent.0" && source.type == .unix }
 }
-
-extension Disk {
-    /// The images of the disk, the top one first.
-    var chain: [DiskSource] {
-        var sources = source.isEmpty ? [] : [source]
-        var next = backingStore
-        while let layer = next, let image = layer.source {
-            sources.append(image)
-            next = layer.backingStore
-        }
-        return sources
-    }
-}

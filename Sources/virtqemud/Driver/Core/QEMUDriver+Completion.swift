@@ -42,12 +42,16 @@ extension QEMUDriver {
     }
 
     func completionContext(for domain: Domain) async throws -> DomainCompletionContext {
-        try await completionContext(emulator: emulator(of: domain))
+        let path = emulator(of: domain)
+        if domain.devices.emulator == nil, !FileSystem.exists(path) {
+            throw VirtError(.configUnsupported, .qemu, "No emulator found for arch '\(domain.os.arch ?? "")'")
+        }
+        return try await completionContext(emulator: path)
     }
 
     func completionContext(emulator path: String) async throws -> DomainCompletionContext {
         let facts = try await capabilities.facts(of: path)
-        return completions.context(path, facts, paths)
+        return completions.context(path, facts, paths, tpms: try await SoftwareTPM.find().forDefinitions)
     }
 
     static func makeCapabilities(
@@ -91,67 +95,27 @@ final class CompletionContexts: Sendable {
     /// The context that was made last for an emulator.
     func known(_ path: String) -> DomainCompletionContext? { entries.withLock { $0[path]?.context } }
 
-    func context(_ path: String, _ facts: QEMUCapabilities, _ paths: DriverPaths) -> DomainCompletionContext {
+    func context(
+        _ path: String, _ facts: QEMUCapabilities, _ paths: DriverPaths, tpms: Set<TPM.Version>
+    ) -> DomainCompletionContext {
         if let known = entries.withLock({ $0[path] }), known.origin == facts.origin { return known.context }
-        var context = DomainCompletionContext(hostArch: Emulators.hostArch, emulators: [Self.emulator(path, facts)])
+        var context = DomainCompletionContext(hostArch: Emulators.hostArch, emulators: [.init(path, facts)])
         context.nvramDirectory = paths.nvram
+        context.tpmVersions = tpms
         context.channelTargetDirectory = paths.library + "/channel"
         entries.withLock { $0[path] = Entry(origin: facts.origin, context: context) }
         return context
     }
-
-    private static func emulator(_ path: String, _ facts: QEMUCapabilities) -> DomainCompletionContext.Emulator {
-        var types: Set<Domain.Kind> = []
-        if facts.has(.kvm) { types.insert(.kvm) }
-        if facts.has(.tcg) { types.insert(.qemu) }
-        let machines = (facts.tcg.machines.isEmpty ? facts.kvm.machines : facts.tcg.machines).map { machine in
-            var defaults: [Domain.Kind: String] = [:]
-            if let type = machine.defaultCPU { defaults[.qemu] = model(type, facts.tcg) }
-            if let type = facts.kvm.machines.first(where: { $0.name == machine.name })?.defaultCPU {
-                defaults[.kvm] = model(type, facts.kvm)
-            }
-            return DomainCompletionContext.Machine(
-                name: machine.name, alias: machine.alias, isDefault: machine.isDefault, defaultCPU: defaults,
-                maximumCPUs: machine.maximumCPUs)
-        }
-        return DomainCompletionContext.Emulator(
-            path: path, arch: facts.architecture, virtTypes: types, machines: machines,
-            flags: Set(facts.flags.map(\.rawValue)))
-    }
-
-    /// QEMU writes the processors of pSeries in lower case, libvirt's processor map in upper case.
-    private static func libvirtName(_ name: String) -> String {
-        let mapped = ["POWER6", "POWER7", "POWER8", "POWER9", "POWER10"]
-        return mapped.contains(name.uppercased()) ? name.uppercased() : name
-    }
-
-    /// libvirt's name of a processor type: the models' list knows it.
-    private static func model(_ type: String, _ accelerator: QEMUCapabilities.Accelerator) -> String {
-        if let known = accelerator.cpus.first(where: { $0.typeName == type }) { return libvirtName(known.name) }
-        for suffix in ["-x86_64-cpu", "-i386-cpu", "-arm-cpu", "-s390x-cpu", "-riscv64-cpu"]
-        where type.hasSuffix(suffix) {
-            return String(type.dropLast(suffix.count))
-        }
-        return type
-    }
 }
 
-/// VIR_DOMAIN_DEFINE_VALIDATE: documents against libvirt's RELAX NG schemas, by xmllint where it is installed.
+/// VIR_DOMAIN_DEFINE_VALIDATE: documents against the RELAX NG schemas that come with libvirt's client library.
 enum SchemaValidation {
     static let directory = "/usr/share/libvirt/schemas"
 
     static func check(_ xml: String, schema: String) async throws {
-        let path = "\(directory)/\(schema)"
-        guard ChildProcess.find("xmllint") != nil, FileSystem.exists(path) else { return }
-        let output = try await ChildProcess.run(
-            "xmllint", ["--noout", "--nonet", "--relaxng", path, "-"], input: Array(xml.utf8), timeout: .seconds(20))
-        guard !output.status.isSuccess else { return }
-        let lines = String(decoding: output.stderr, as: UTF8.self).split(separator: "\n").compactMap {
-            line -> String? in
-            guard let range = line.firstRange(of: "validity error : ") else { return nil }
-            return String(line[range.upperBound...])
+        try await BlockingPool.shared.run {
+            let document = try XMLDocument.parse(xml, name: "domain_definition", domain: .domain)
+            try XMLSchema.at("\(directory)/\(schema)").validate(document)
         }
-        let text = lines.joined(separator: "\n")
-        throw VirtError(.xmlInvalidSchema, .xml, "Unable to validate doc against \(path)\n\(text)\n")
     }
 }

@@ -1,4 +1,3 @@
-import Glibc
 import QEMUCommand
 import VirtCore
 import VirtModel
@@ -31,7 +30,7 @@ enum CapabilityHandlers {
         }
         table.onAsync(RemoteProgram.ConnectDomainXmlToNative.self) { arguments, _ in
             try arguments.flags.checkFlags(0, "qemuConnectDomainXMLToNative")
-            return .init(nativeConfig: try await native(arguments, driver))
+            return .init(nativeConfig: try await NativeConversion(driver: driver).convert(arguments))
         }
     }
 
@@ -105,41 +104,5 @@ enum CapabilityHandlers {
             hypervisor.facts, emulator: hypervisor.path, architecture: hypervisor.architecture, machine: machine,
             kvm: hypervisor.isKVM, host: host, map: map
         ).document
-    }
-
-    // MARK: Command line
-
-    private static func native(
-        _ arguments: RemoteConnectDomainXmlToNativeArgs, _ driver: QEMUDriver
-    ) async throws -> String {
-        guard arguments.nativeFormat == "qemu-argv" else {
-            throw VirtError(.invalidArg, .qemu, "unsupported config type \(arguments.nativeFormat)")
-        }
-        var domain = try await driver.readDefinition(arguments.domainXml)
-        let facts = try await driver.facts(for: domain)
-        let paths = driver.paths
-        var environment = CommandEnvironment(
-            libraryDirectory: paths.domainLibrary(domain.name, id: -1),
-            channelDirectory: paths.domainChannels(domain.name, id: -1),
-            memoryDirectory: paths.domainMemory(domain.name, id: -1))
-        environment.searchPath = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? environment.searchPath
-        let mounts = try await BlockingPool.shared.run { HugepageMount.all() }
-        let short = DriverPaths.shortName(domain.name, id: -1).dropFirst("domain-".count)
-        for mount in mounts { environment.hugepageDirectories[mount.size] = "\(mount.path)/libvirt/qemu/\(short)" }
-        environment.defaultHugepageSize = mounts.first?.size
-        environment.renderNode = FileSystem.exists("/dev/dri/renderD128") ? "/dev/dri/renderD128" : nil
-        environment.now = Int64(time(nil))
-        environment.hostArchitecture = Emulators.hostArch
-        (environment.hostNodes, environment.hasVFIO) = try await BlockingPool.shared.run {
-            (HostTopology.read().cells.map { UInt32(clamping: $0.id) }, HostDescription.hasVFIO)
-        }
-        domain.prepareForNative()
-        domain.assignAliases()
-        domain.assignNodeIndexes()
-        let isKVM = domain.type == .kvm
-        if let map = try await BlockingPool.shared.run({ HostDescription.map(for: facts.architecture) }) {
-            try domain.resolveHostModel(facts, kvm: isKVM, map: map)
-        }
-        return try QEMUCommand.build(domain, facts, environment).text
     }
 }

@@ -1,6 +1,7 @@
-import VirtCore
 import QEMUMonitor
 import Synchronization
+import VirtCore
+import VirtModel
 import VirtOS
 
 /// The TPM emulator that is installed, swtpm.
@@ -28,6 +29,12 @@ struct SoftwareTPM: Sendable, Equatable {
         let versions = output.status.isSuccess ? versions(output.stdout) : []
         known.withLock { $0 = (setup.path, setup.time, versions) }
         return SoftwareTPM(isInstalled: true, versions: versions)
+    }
+
+    /// What a guest's definition may ask for: a program that does not say its versions has both.
+    var forDefinitions: Set<TPM.Version> {
+        let named = Set(versions.compactMap { TPM.Version(rawValue: $0) })
+        return isInstalled && named.isEmpty ? [.v1, .v2] : named
     }
 
     /// What `swtpm_setup --print-capabilities` says; one that is too old for it says nothing.

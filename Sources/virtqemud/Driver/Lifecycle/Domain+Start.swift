@@ -45,8 +45,7 @@ extension Domain {
             guard devices.channels[index].source.type == .unix, devices.channels[index].source.path == nil else {
                 continue
             }
-            let name = devices.channels[index].name ?? devices.channels[index].info.alias ?? "channel\(index)"
-            devices.channels[index].source.path = "\(directory)/\(name)"
+            devices.channels[index].source.path = "\(directory)/\(devices.channels[index].socketName)"
             devices.channels[index].source.mode = .bind
         }
     }

@@ -27,17 +27,7 @@ extension DomainActor {
 
     /// `<source pool= volume=>` becomes the volume's path.
     func resolveVolume(_ disk: inout Disk) async throws {
-        guard disk.source.type == .volume, let pool = disk.source.pool, let volume = disk.source.volume else { return }
-        let daemon = try await PeerDaemon.connect("storage", driver, loop: loop)
-        defer { daemon.close() }
-        let client = daemon.client
-        let found = try await client.call(RemoteProgram.StoragePoolLookupByName.self, .init(name: pool)).pool
-        let handle = try await client.call(
-            RemoteProgram.StorageVolLookupByName.self, .init(pool: found, name: volume)
-        ).vol
-        let path = try await client.call(RemoteProgram.StorageVolGetPath.self, .init(vol: handle)).name
-        disk.source.file = path
-        disk.source.dev = path
+        try await GuestResources(driver: driver, loop: loop, key: .random()).findVolume(&disk)
     }
 }
 

@@ -16,7 +16,7 @@ extension DomainActor {
         domain.clock.begin()
         let arch = domain.os.arch ?? Emulators.hostArch
         if let map = try await BlockingPool.shared.run({ HostDescription.map(for: arch) }) {
-            try domain.resolveHostModel(facts, kvm: domain.type == .kvm, map: map)
+            try domain.resolveProcessor(facts, kvm: domain.type == .kvm, map: map)
         }
         if domain.resource.partition == nil { domain.resource.partition = "/machine" }
         let library = driver.paths.domainLibrary(name, id: id)
@@ -50,6 +50,7 @@ extension DomainActor {
         let memory = plan.domain.usesMemoryFiles ? [plan.environment.memoryDirectory] : []
         let directories = [library, plan.environment.channelDirectory] + memory
         let configuration = driver.configuration
+        let key = plan.masterKey
         plan.undo.add("directories") {
             _ = try? await BlockingPool.shared.run {
                 for path in directories { try? FileSystem.removeTree(path) }
@@ -61,12 +62,9 @@ extension DomainActor {
                 try FileSystem.makeDirectories(path, mode: 0o755)
                 try configuration.giveDirectory(path, mode: 0o750)
             }
-            var key = [UInt8](repeating: 0, count: 32)
-            var generator = SystemRandomNumberGenerator()
-            for index in key.indices { key[index] = UInt8.random(in: 0...255, using: &generator) }
             let path = library + "/master-key.aes"
             try FileSystem.atomicWrite(
-                path, key, mode: 0o600, owner: .init(uid: configuration.uid, gid: configuration.gid))
+                path, key.bytes, mode: 0o600, owner: .init(uid: configuration.uid, gid: configuration.gid))
         }
     }
 
@@ -75,9 +73,73 @@ extension DomainActor {
         plan.domain.assignAliases()
         plan.domain.setChannelPaths(plan.environment.channelDirectory)
         plan.domain.resetChannelStates()
+        try await resources(of: plan).findListenAddresses(&plan.domain)
         try assignDisplayPorts(&plan)
         if !driver.paths.isSession { plan.domain.addOwnLabel(driver.configuration.dacLabel) }
         live = plan.domain
+    }
+
+    /// What the document only names: secrets, firmware, devices of the host.
+    func findResources(_ plan: inout StartPlan) async throws {
+        try await resources(of: plan).find(&plan.domain, &plan.environment)
+        try await makeNVRAM(plan.domain)
+        try await writeLaunchFiles(plan)
+        try openTPMs(&plan)
+        live = plan.domain
+    }
+
+    private func resources(of plan: StartPlan) -> GuestResources {
+        GuestResources(driver: driver, loop: loop, key: plan.masterKey)
+    }
+
+    /// A UEFI guest's variables, copied from their template before its first start.
+    private func makeNVRAM(_ domain: Domain) async throws {
+        guard let path = domain.os.nvram?.path, let loader = domain.os.loader, loader.type == .pflash else { return }
+        let given = domain.os.nvram?.template
+        try await BlockingPool.shared.run {
+            guard !FileSystem.exists(path) else { return }
+            guard let template = given ?? FirmwareDescriptor.template(for: loader.path ?? "") else {
+                throw VirtError(
+                    .operationFailed, .qemu, "unable to find any master var store for loader: \(loader.path ?? "")")
+            }
+            try FileSystem.atomicWrite(path, FileSystem.read(template, limit: 256 << 20), mode: 0o600)
+        }
+    }
+
+    /// What the owner of an encrypted guest gives its firmware.
+    private func writeLaunchFiles(_ plan: StartPlan) async throws {
+        guard let security = plan.domain.launchSecurity else { return }
+        let directory = plan.environment.libraryDirectory
+        let files = [("dh_cert.base64", security.certificate), ("session.base64", security.session)]
+        let owner = FileSystem.Owner(uid: driver.configuration.uid, gid: driver.configuration.gid)
+        try await BlockingPool.shared.run {
+            for case (let name, let text?) in files {
+                try FileSystem.atomicWrite("\(directory)/\(name)", Array(text.utf8), mode: 0o600, owner: owner)
+            }
+        }
+    }
+
+    /// QEMU gets a TPM of the host, and the file that cancels its commands, as descriptors.
+    private func openTPMs(_ plan: inout StartPlan) throws {
+        for tpm in plan.domain.devices.tpms where tpm.backend == .passthrough && tpm.model != .spaprProxy {
+            guard let alias = tpm.info.alias else { continue }
+            let path = tpm.devicePath ?? "/dev/tpm0"
+            let name = path.split(separator: "/").last.map(String.init) ?? ""
+            let cancel = "/sys/class/tpm/\(name)/device/cancel"
+            let device = try openSet(path, "Could not open TPM device \(path)", &plan)
+            let other = FileSystem.exists(cancel) ? cancel : "/dev/null"
+            plan.environment.tpms[alias] = .init(
+                device: device, cancel: try openSet(other, "Could not open TPM cancel path \(other)", &plan))
+        }
+    }
+
+    private func openSet(
+        _ path: String, _ text: String, _ plan: inout StartPlan
+    ) throws(VirtError) -> CommandEnvironment.DescriptorSet {
+        guard let file = try? OwnedDescriptor(opening: path, O_RDWR) else { throw .system(errno, .qemu, text) }
+        let set = Int32(clamping: runtime?.descriptorSetIndex ?? 0)
+        runtime?.descriptorSetIndex += 1
+        return .init(number: set, descriptor: plan.pass(DescriptorBox(file)))
     }
 
     private func assignDisplayPorts(_ plan: inout StartPlan) throws {

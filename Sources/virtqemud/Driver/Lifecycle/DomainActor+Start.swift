@@ -95,6 +95,7 @@ extension DomainActor {
         try await assignDevices(&plan)
         try await plugInterfaces(&plan)
         try await prepareDisks(&plan)
+        try await findResources(&plan)
         try await openLog(&plan)
         try await openCharacterDevices(&plan)
         live = plan.domain

@@ -11,6 +11,7 @@ struct StartPlan: Sendable {
     /// What QEMU inherits, by the numbers that it is told.
     var descriptors: [Int32: DescriptorBox] = [:]
     var undo = UndoStack()
+    let masterKey = MasterKey.random()
     var log: GuestLog?
     var isPaused = false
     /// The socket that the child connects to virtlockd, and QEMU keeps.

@@ -1,6 +1,16 @@
 import VirtCore
 import VirtXML
 
+extension Domain {
+    /// Gives addresses to devices that were put in after the definition was complete.
+    package mutating func reassignAddresses(_ context: DomainCompletionContext) throws {
+        guard let emulator = context.emulator(of: self) else { return }
+        var completion = DomainCompletion(context: context, emulator: emulator, isNew: true)
+        completion.machine = machineKind
+        try completion.assignAddresses(&self)
+    }
+}
+
 extension DomainCompletion {
     /// Gives each device that has none its address, kind by kind.
     func assignAddresses(_ domain: inout Domain) throws {
@@ -16,13 +26,14 @@ extension DomainCompletion {
     private func assignPCI(_ domain: inout Domain) throws {
         let indexes = domain.devices.controllers.filter { $0.type == .pci }.compactMap(\.index)
         var count = indexes.max().map { Int($0) + 1 } ?? 0
+        let known = Set(indexes)
         guard count <= 256 else { throw VirtError.malformed("Too many PCI controllers", .none) }
         if count > 0 { count = try addMissingBuses(&domain, count) }
         var assignment = try PCIAssignment(&domain, self, busCount: count, isTrial: false)
         guard machine.supportsPCI else { return }
         try assignment.placeChipset(&domain)
         try assignment.placeDevices(&domain)
-        if emulator.has("zpci"), machine.isS390 { try domain.assignZPCI() }
+        if emulator.has("zpci"), machine.isS390 { try domain.assignZPCI(controllers: known) }
         domain.markMultifunction()
         for index in domain.devices.controllers.indices where domain.devices.controllers[index].type == .pci {
             try completeTarget(index, &domain)

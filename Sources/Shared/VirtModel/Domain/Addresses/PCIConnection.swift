@@ -17,6 +17,8 @@ struct PCIConnection: OptionSet {
     static let pcieExpanderBus = PCIConnection(rawValue: 1 << 11)
     static let pciBridge = PCIConnection(rawValue: 1 << 12)
     static let pcieToPCIBridge = PCIConnection(rawValue: 1 << 13)
+    /// A part of the machine: on the root bus only.
+    static let integrated = PCIConnection(rawValue: 1 << 14)
 
     static let endpoints: PCIConnection = [.pciDevice, .pcieDevice]
     static let kinds = PCIConnection(rawValue: 0xFFF0)
@@ -56,7 +58,7 @@ extension ControllerModel {
         case .pciRoot: ([.autoAssign, .pciDevice, .pciBridge, .pciExpanderBus, .hotpluggable], 1...31)
         case .pciBridge, .pcieToPCIBridge: ([.autoAssign, .pciDevice, .pciBridge, .hotpluggable], 1...31)
         case .pciExpanderBus: ([.autoAssign, .pciDevice, .pciBridge, .hotpluggable], 0...31)
-        case .pcieRoot: ([.pcieDevice, .pcieRootPort, .dmiToPCIBridge, .pcieExpanderBus], 1...31)
+        case .pcieRoot: ([.pcieDevice, .pcieRootPort, .dmiToPCIBridge, .pcieExpanderBus, .integrated], 1...31)
         case .dmiToPCIBridge: ([.pciDevice, .pciBridge], 0...31)
         case .pcieRootPort, .pcieSwitchDownstreamPort:
             ([.autoAssign, .pcieDevice, .pcieSwitchUpstreamPort, .pcieToPCIBridge, .hotpluggable], 0...0)

@@ -27,7 +27,7 @@ struct PCIPolicy {
         case .memory(let one): one.model == .virtioPMEM || one.model == .virtioMem ? express : []
         case .vsock(let one): virtio(one.model == .virtioTransitional)
         case .crypto: express
-        case .iommu(let one): one.model == .virtio ? [.pcieDevice, .autoAssign] : []
+        case .iommu(let one): one.model == .virtio ? [.integrated] : []
         case .smartcard, .parallel, .channel, .console, .nvram, .hub, .tpm, .panic, .redirectedDevice: []
         }
     }

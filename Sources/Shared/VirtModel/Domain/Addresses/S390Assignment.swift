@@ -43,7 +43,9 @@ extension DeviceReference {
 
 extension Domain {
     /// The identifiers of PCI devices on s390: one from 1, the other from 0 upwards.
-    mutating func assignZPCI() throws {
+    ///
+    /// - Parameter controllers: the PCI controllers that were there before places were sought; new ones get none yet.
+    mutating func assignZPCI(controllers: Set<UInt32>) throws {
         var uids: Set<UInt32> = []
         var fids: Set<UInt32> = []
         var failure: VirtError?
@@ -56,7 +58,7 @@ extension Domain {
         // Those of which the user chose one half come first.
         for onlyPartial in [true, false] {
             visitInfos { device, info in
-                guard device.hasZPCI, var address = info.address?.pci else { return }
+                guard device.hasZPCI(controllers), var address = info.address?.pci else { return }
                 if onlyPartial, address.zpci == nil { return }
                 var zpci = address.zpci ?? ZPCIAddress()
                 if zpci.uid == nil { zpci.uid = Self.free(from: 1, &uids) }
@@ -80,9 +82,10 @@ extension Domain {
 
 extension DeviceReference {
     /// Whether the device has the identifiers at all.
-    fileprivate var hasZPCI: Bool {
+    fileprivate func hasZPCI(_ controllers: Set<UInt32>) -> Bool {
         switch self {
-        case .controller(let one): one.type != .pci
+        case .controller(let one):
+            one.type != .pci || (one.index.map(controllers.contains) ?? false)
         case .serial, .parallel, .channel, .console, .smartcard, .nvram, .hub, .tpm, .panic, .redirectedDevice: false
         default: true
         }

@@ -3,11 +3,10 @@ import VirtXML
 
 extension CharacterSource {
     /// A socket without a path listens on one that libvirt makes up at start.
-    mutating func completeUNIX(channel name: String?, prefix: String) {
+    mutating func completeUNIX(channel name: String?, prefix: String) throws(VirtError) {
         guard type == .unix else { return }
         if let name, let own = path, Self.isGenerated(own, name, prefix) { path = nil }
-        guard path == nil else { return }
-        mode = .bind
+        if path == nil { try listenSomewhere() }
     }
 
     /// The paths that libvirt has made up over the years: `DIR/target/DOMAIN.NAME`, `DIR/DOMAIN.NAME`, and
@@ -37,7 +36,7 @@ extension DomainCompletion {
         if serial.port == nil {
             serial.port = nextPort(domain.devices.serials.map(\.port))
         }
-        serial.source.completeUNIX(channel: nil, prefix: context.channelTargetDirectory)
+        try serial.source.completeUNIX(channel: nil, prefix: context.channelTargetDirectory)
         domain.devices.serials[index] = serial
     }
 
@@ -72,6 +71,28 @@ extension DomainCompletion {
 }
 
 extension Domain {
+    /// Ports for those that say themselves that they are ISA ports; there are four.
+    mutating func assignISAPorts() throws {
+        let limit: Int32 = 4
+        var taken: Set<Int32> = []
+        for serial in devices.serials where serial.target == .isa {
+            guard let port = serial.port, port >= 0 else { continue }
+            guard port < limit else { throw Self.tooManyISAPorts }
+            guard taken.insert(port).inserted else {
+                throw VirtError(.internalError, .domain, "target port '\(port)' already allocated")
+            }
+        }
+        for index in devices.serials.indices where devices.serials[index].target == .isa {
+            guard devices.serials[index].port ?? -1 < 0 else { continue }
+            guard let port = (0..<limit).first(where: { !taken.contains($0) }) else { throw Self.tooManyISAPorts }
+            taken.insert(port)
+            devices.serials[index].port = port
+        }
+    }
+
+    private static let tooManyISAPorts = VirtError(
+        .internalError, .domain, "Maximum supported number of ISA serial ports is '4'")
+
     /// The first console of a guest is its first serial port under another name; each one makes the other.
     mutating func addConsoleForSerial() throws {
         for console in devices.consoles.dropFirst() where console.target == .serial {

@@ -130,7 +130,8 @@ extension DomainCompletion {
 
 extension Domain {
     fileprivate mutating func addInput(_ type: Input.Kind, _ bus: Input.Bus) {
-        guard !devices.inputs.contains(where: { $0.type == type && ($0.bus ?? .ps2) == bus }) else { return }
+        // One without a bus will be on the bus of its kind.
+        guard !devices.inputs.contains(where: { $0.type == type && ($0.bus ?? bus) == bus }) else { return }
         devices.inputs.append(Input(type, bus))
     }
 

@@ -13,7 +13,7 @@ extension DomainCompletion {
         for index in domain.devices.parallels.indices where domain.devices.parallels[index].port == nil {
             domain.devices.parallels[index].port = nextPort(domain.devices.parallels.map(\.port))
         }
-        for index in domain.devices.channels.indices { complete(&domain.devices.channels[index]) }
+        for index in domain.devices.channels.indices { try complete(&domain.devices.channels[index]) }
         completeConsoles(&domain)
         for index in domain.devices.inputs.indices { domain.devices.inputs[index].complete(machine) }
         completeRest(&domain)
@@ -46,8 +46,8 @@ extension DomainCompletion {
         (ports.compactMap { $0 }.max() ?? -1) &+ 1
     }
 
-    private func complete(_ channel: inout Channel) {
-        channel.source.completeUNIX(channel: channel.name ?? "", prefix: context.channelTargetDirectory)
+    private func complete(_ channel: inout Channel) throws(VirtError) {
+        try channel.source.completeUNIX(channel: channel.name ?? "", prefix: context.channelTargetDirectory)
     }
 
     private func complete(_ interface: inout Interface) {

@@ -24,7 +24,9 @@ struct DomainCompletion {
     var machine = MachineKind(arch: "", machine: "")
 
     mutating func run(_ domain: inout Domain) throws {
+        try domain.assignISAPorts()
         try domain.sortDevices()
+        domain.addEarlySCSIControllers()
         domain.assignControllerIndexes()
         domain.completeSecurityLabels(context.securityModel)
         try completeMachine(&domain)

@@ -77,6 +77,13 @@ extension DeviceAddress {
 }
 
 extension Domain {
+    /// Controllers for SCSI devices of the host that have no address yet stand before those that the machine has.
+    mutating func addEarlySCSIControllers() {
+        for hostdev in devices.hostdevs where hostdev.type == .scsi && hostdev.info.address == nil {
+            addController(.scsi, 0, nil)
+        }
+    }
+
     fileprivate func nextSmartcardSlot() -> UInt32 {
         let used = devices.smartcards.compactMap { card -> UInt32? in
             guard case .ccid(let address) = card.info.address, address.controller == 0 else { return nil }

@@ -43,3 +43,16 @@ package struct BackingStore: Equatable, Sendable, XMLMappable {
         try x.attribute("index", &source.index)
     }
 }
+
+extension Disk {
+    /// The images of the disk, the top one first.
+    package var chain: [DiskSource] {
+        var sources = source.isEmpty ? [] : [source]
+        var next = backingStore
+        while let layer = next, let image = layer.source {
+            sources.append(image)
+            next = layer.backingStore
+        }
+        return sources
+    }
+}

@@ -108,6 +108,15 @@ package struct Channel: Equatable, Sendable, XMLMappable {
 
     package init() {}
 
+    /// The name of the socket in the guest's own directory that a channel without a path has.
+    package var socketName: String {
+        if let name { return name }
+        var place = VirtioSerialAddress()
+        if case .virtioSerial(let own) = info.address { place = own }
+        let parts = [place.controller, place.bus, place.port].map { ($0 < 10 ? "0" : "") + String($0) }
+        return "vioser-" + parts.joined(separator: "-") + ".sock"
+    }
+
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         try source.mapType(&x)
         try source.map(&x)

@@ -13,6 +13,8 @@ package struct CharacterSource: Equatable, Sendable {
     package var type = Kind.null
     /// The file, device, pipe, pseudo terminal or socket.
     package var path: String?
+    /// The other end of a null modem.
+    package var slavePath: String?
     package var append: Bool?
     package var mode: Mode?
     package var host: String?
@@ -42,13 +44,17 @@ package struct CharacterSource: Equatable, Sendable {
         switch type {
         case .null, .vc, .stdio, .spicevmc: break
         case .pty: try mapPTY(&x)
-        case .dev, .pipe, .nmdm: try mapPath(&x)
+        case .dev, .pipe: try mapPath(&x)
+        case .nmdm: try mapPair(&x)
         case .file: try mapPath(&x)
         case .udp: try mapUDP(&x)
         case .tcp: try mapTCP(&x)
         case .unix: try mapUNIX(&x)
         case .spiceport, .dbus: try x.valueElement("source", "channel", &channel)
         case .qemuVDAgent: try mapAgent(&x)
+        }
+        if x.isReading, type != .udp, type != .null, (x.node?.children("source").count ?? 0) > 1 {
+            throw VirtError.malformed("only one source element is allowed for character device")
         }
         if type == .tcp { try x.valueElement("protocol", "type", &`protocol`) }
         try x.element("log", &log)
@@ -58,6 +64,14 @@ package struct CharacterSource: Equatable, Sendable {
     private mutating func mapPTY<M: ElementMapper>(_ x: inout M) throws {
         if x.flags.contains(.inactive) { return }
         try mapPath(&x)
+    }
+
+    /// The two ends of a null modem.
+    private mutating func mapPair<M: ElementMapper>(_ x: inout M) throws {
+        try x.group("source") { x in
+            try x.attribute("master", &path)
+            try x.attribute("slave", &slavePath)
+        }
     }
 
     private mutating func mapPath<M: ElementMapper>(_ x: inout M) throws {
@@ -128,6 +142,22 @@ package struct CharacterSource: Equatable, Sendable {
         if x.isReading, mode == nil { mode = .connect }
     }
 
+    /// A socket whose kind stands on the source itself.
+    mutating func mapSocket<M: ElementMapper>(_ x: inout M) throws {
+        try x.attribute("type", &type)
+        try x.attribute("mode", &mode)
+        try x.attribute("path", &path)
+        try x.attribute("host", &host)
+        try x.attribute("service", &service)
+    }
+
+    /// The path is libvirt's own choice, so it is libvirt that listens.
+    mutating func listenSomewhere() throws(VirtError) {
+        mode = .bind
+        path = nil
+        try check()
+    }
+
     private mutating func mapAgent<M: ElementMapper>(_ x: inout M) throws {
         try x.group("source") { x in
             try x.valueElement("clipboard", "copypaste", &clipboardCopyPaste)
@@ -136,10 +166,11 @@ package struct CharacterSource: Equatable, Sendable {
     }
 
     private func check() throws(VirtError) {
-        guard let reconnect, reconnect.enabled == true else { return }
+        guard let reconnect, let enabled = reconnect.enabled else { return }
         if mode == .bind {
             throw VirtError(.internalError, .domain, "chardev reconnect is possible only for connect mode")
         }
+        guard enabled else { return }
         guard let timeout = reconnect.timeout else { throw VirtError.missingAttribute("timeout", of: "reconnect") }
         if timeout == 0 {
             throw VirtError(.invalidArg, .domain, "chardev reconnect source timeout cannot be '0'")

@@ -25,6 +25,8 @@ package struct Disk: Equatable, Sendable, XMLMappable {
     package var auth: StorageAuth?
     @Boxed package var backingStore: BackingStore? = nil
     @Boxed package var mirror: DiskMirror? = nil
+    /// The domain of a Xen host that serves the disk.
+    package var backendDomain: String?
     package var geometry: DiskGeometry?
     package var blockIO: DiskBlockIO?
     package var target = Target()
@@ -56,6 +58,7 @@ package struct Disk: Equatable, Sendable, XMLMappable {
         try x.element("source", &source)
         try x.element("backingStore", &backingStore)
         if !x.flags.contains(.inactive) { try x.element("mirror", &mirror) }
+        try x.valueElement("backenddomain", "name", &backendDomain)
         try x.element("geometry", &geometry)
         try x.element("blockio", &blockIO)
         try x.element("target", &target)

@@ -33,10 +33,10 @@ package struct Filesystem: Equatable, Sendable, XMLMappable {
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         try x.attribute("type", &type)
         try x.attribute("accessmode", &accessMode)
+        try x.attribute("model", &model)
+        try x.attribute("multidevs", &multidevs)
         try x.attribute("fmode", &createMode, .octal(4))
         try x.attribute("dmode", &directoryMode, .octal(4))
-        try x.attribute("multidevs", &multidevs)
-        try x.attribute("model", &model)
         try x.group("driver") { x in
             try x.attribute("type", &driver)
             try x.attribute("format", &driverFormat)

@@ -24,7 +24,7 @@ extension Graphics {
             if type == .vnc { autoport = true }
             port = type == .spice ? -1 : nil
         }
-        if type == .vnc, port == nil || port == 0 { autoport = true }
+        if type == .vnc, autoport == nil, port == nil || port == 0 { autoport = true }
         if type == .spice { settleSpicePorts() }
         if autoport == true, x.flags.contains(.inactive) {
             port = nil
@@ -47,7 +47,7 @@ extension Graphics {
         let isDefinition = x.flags.contains(.inactive)
         switch type {
         case .vnc:
-            var shown = isAutomatic && isDefinition ? -1 : port ?? -1
+            var shown = isAutomatic ? (isDefinition ? -1 : port ?? -1) : port
             try x.attribute("port", &shown)
             var auto = isAutomatic
             try x.attribute(automatic, &auto)

@@ -69,8 +69,8 @@ package struct Graphics: Equatable, Sendable, XMLMappable {
         try mapListenAttributes(&x)
         try x.attribute("keymap", &keymap)
         try x.attribute("sharePolicy", &sharePolicy)
-        try mapPassword(&x)
         try x.attribute("powerControl", &powerControl)
+        try mapPassword(&x)
     }
 
     private mutating func mapSpice<M: ElementMapper>(_ x: inout M) throws {

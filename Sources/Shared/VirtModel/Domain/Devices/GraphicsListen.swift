@@ -80,6 +80,7 @@ package struct SpiceOptions: Equatable, Sendable {
 
     mutating func mapChildren<M: ElementMapper>(_ x: inout M) throws {
         try x.elements("channel", &channels)
+        if x.isReading { channels.removeAll { $0.mode == "any" } }
         try x.valueElement("image", "compression", &imageCompression)
         try x.valueElement("jpeg", "compression", &jpegCompression)
         try x.valueElement("zlib", "compression", &zlibCompression)

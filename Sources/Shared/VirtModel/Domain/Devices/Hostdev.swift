@@ -46,6 +46,7 @@ package struct Hostdev: Equatable, Sendable, XMLMappable {
         try x.attribute("sgio", &sgio)
         try x.attribute("rawio", &rawIO)
         try x.attribute("model", &model)
+        if x.isReading, type == .mdev, model == nil { throw VirtError.missingAttribute("model", of: "hostdev") }
         try x.attribute("display", &display, .onOff)
         try x.attribute("ramfb", &ramfb, .onOff)
         try x.valueElement("driver", "name", &driverName)
@@ -79,6 +80,8 @@ package struct HostdevSource: Equatable, Sendable, XMLMappable {
     package var hosts: [DiskNetwork.Host] = []
     package var auth: StorageAuth?
     package var initiatorIQN: String?
+    /// The number of a running guest's block node ("libvirt-N-backend"); no part of any document.
+    package var nodeIndex: UInt32?
 
     package init() {}
 
@@ -127,5 +130,29 @@ package struct HostdevSource: Equatable, Sendable, XMLMappable {
                 try x.attribute("unit", &scsiAddress.unit)
             }
         }
+    }
+}
+
+extension Interface {
+    /// The device of the host that an interface of type `hostdev` is.
+    package var hostDevice: Hostdev? {
+        guard type == .hostdev, let place = source.hostAddress else { return nil }
+        var device = Hostdev()
+        device.managed = managed
+        device.driverName = driver?.name?.rawValue
+        device.teaming = teaming
+        device.info = info
+        switch place {
+        case .pci(let address):
+            device.type = .pci
+            device.source.pci = address
+        case .usb(let address):
+            device.type = .usb
+            device.source.usbBus = address.bus
+            device.source.usbDevice = address.path.first
+        default: return nil
+        }
+        device.source.type = device.type
+        return device
     }
 }

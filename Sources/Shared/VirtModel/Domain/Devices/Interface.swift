@@ -27,6 +27,8 @@ package struct Interface: Equatable, Sendable, XMLMappable {
     package var routes: [InterfaceRoute] = []
     package var script: String?
     package var downScript: String?
+    /// The domain of a Xen host that serves the interface.
+    package var backendDomain: String?
     package var targetDevice: String?
     package var targetManaged: Bool?
     package var model: String?
@@ -86,6 +88,7 @@ package struct Interface: Equatable, Sendable, XMLMappable {
         try x.elements("route", &routes)
         try x.valueElement("script", "path", &script)
         try x.valueElement("downscript", "path", &downScript)
+        try x.valueElement("backenddomain", "name", &backendDomain)
         try x.group("target") { try mapTarget(&$0) }
         try x.valueElement("model", "type", &model)
         if type != .hostdev { try x.element("driver", &driver) }
@@ -112,7 +115,8 @@ package struct Interface: Equatable, Sendable, XMLMappable {
                 driver?.name = name
             }
         }
-        if coalesce?.receiveFramesMaximum == 0 { coalesce = nil }
+        if coalesce?.receiveFramesMaximum ?? 0 == 0 { coalesce = nil }
+        if !isVirtio { backend?.vhost = nil }
         model = model.map { Self.knownModels.contains($0.lowercased()) ? $0.lowercased() : $0 }
         switch type {
         case .ethernet, .network, .bridge: break

@@ -34,7 +34,7 @@ package struct InterfaceDriver: Equatable, Sendable, XMLMappable {
         try virtio.map(&x)
         try x.element("host", &host)
         try x.element("guest", &guest)
-        if x.isReading, queues == 0 { queues = nil }
+        if x.isReading, let number = queues, number < 2 { queues = nil }
     }
 
     /// What the card does instead of the CPU.

@@ -27,6 +27,11 @@ package struct InterfaceSource: Equatable, Sendable {
     package var addresses: [InterfaceIP] = []
     package var routes: [InterfaceRoute] = []
 
+    package var switchID: UUID?
+    package var switchPort: Int64?
+    package var switchPortGroup: String?
+    package var switchConnection: Int64?
+
     package init() {}
 
     /// Maps the element itself: whether it is there at all depends on the type.
@@ -67,8 +72,17 @@ package struct InterfaceSource: Equatable, Sendable {
         case .vhostuser: try mapVhostUser(&x)
         case .hostdev: try x.element("address", &hostAddress)
         case .user: try x.attribute("dev", &dev)
-        case .vds, .null: break
+        case .vds: try mapSwitch(&x)
+        case .null: break
         }
+    }
+
+    /// A port of a VMware distributed switch.
+    private mutating func mapSwitch<M: ElementMapper>(_ x: inout M) throws {
+        try x.attribute("switchid", &switchID)
+        try x.attribute("portid", &switchPort)
+        try x.attribute("portgroupid", &switchPortGroup)
+        try x.attribute("connectionid", &switchConnection)
     }
 
     /// With what a running guest's network gave it.

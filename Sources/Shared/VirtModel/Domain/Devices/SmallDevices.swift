@@ -46,7 +46,14 @@ package struct RedirectionFilter: Equatable, Sendable, XMLMappable {
             try mapNumber("vendor", &vendor, 4, &x)
             try mapNumber("product", &product, 4, &x)
             try x.attribute("version", &version)
+            if x.isReading { version = version.map(Self.padded) }
             try x.required("allow", &allow)
+        }
+
+        /// `2.0` is `2.00`.
+        private static func padded(_ version: String) -> String {
+            let parts = version.split(separator: ".", omittingEmptySubsequences: false)
+            return parts.count == 2 && parts[1].utf8.count == 1 ? version + "0" : version
         }
 
         /// A number, or -1 for any.
@@ -135,6 +142,9 @@ package struct RandomGenerator: Equatable, Sendable, XMLMappable {
         try x.group("rate") { x in
             try x.attribute("bytes", &rateBytes)
             try x.attribute("period", &ratePeriod)
+        }
+        if x.isReading, x.node?.children("backend").count != 1 {
+            throw VirtError.malformed("only one RNG backend is supported")
         }
         try x.group("backend") { try mapBackend(&$0) }
         try x.group("driver") { try virtio.map(&$0) }

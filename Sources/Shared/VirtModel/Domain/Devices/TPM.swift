@@ -46,7 +46,29 @@ package struct TPM: Equatable, Sendable, XMLMappable {
             try x.attribute("version", &version)
             try x.attribute("persistent_state", &persistentState)
             try x.group("encryption") { try $0.attribute("secret", &encryptionSecret) }
-        case .external: break
+            try x.group("active_pcr_banks") { try mapBanks(&$0) }
+        case .external:
+            var source = externalSource ?? CharacterSource(.unix)
+            var found = externalSource != nil
+            try x.group("source") { x in
+                found = true
+                try source.mapSocket(&x)
+            }
+            externalSource = found ? source : nil
         }
+    }
+
+    /// The hashes that the module keeps its measurements in, each one an empty element.
+    private mutating func mapBanks<M: ElementMapper>(_ x: inout M) throws {
+        var sha1 = activePCRBanks.contains("sha1")
+        var sha256 = activePCRBanks.contains("sha256")
+        var sha384 = activePCRBanks.contains("sha384")
+        var sha512 = activePCRBanks.contains("sha512")
+        try x.presence("sha1", &sha1)
+        try x.presence("sha256", &sha256)
+        try x.presence("sha384", &sha384)
+        try x.presence("sha512", &sha512)
+        let banks = [("sha1", sha1), ("sha256", sha256), ("sha384", sha384), ("sha512", sha512)]
+        activePCRBanks = banks.filter(\.1).map(\.0)
     }
 }

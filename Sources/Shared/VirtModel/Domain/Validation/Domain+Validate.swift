@@ -35,6 +35,7 @@ struct DomainValidation {
         try checkVideos()
         for hostdev in devices.hostdevs { try check(hostdev) }
         try checkSmallDevices()
+        try checkRest()
     }
 
     func checkDomain() throws {

@@ -28,7 +28,6 @@ extension DomainValidation {
         switch source.type {
         case .file, .pipe, .dev:
             guard source.path != nil else { throw missing("path") }
-        case .nmdm: throw VirtError.unsupported("chardev 'nmdm' is not supported", .qemu)
         case .tcp:
             guard source.host != nil else { throw missing("host") }
             guard source.service != nil else { throw missing("service") }
@@ -41,7 +40,7 @@ extension DomainValidation {
                 throw VirtError.unsupported(
                     "chardev '\(source.type.rawValue)' not supported without spice graphics", .qemu)
             }
-        case .null, .vc, .pty, .stdio, .dbus, .qemuVDAgent: return
+        case .null, .vc, .pty, .stdio, .dbus, .qemuVDAgent, .nmdm: return
         }
     }
 

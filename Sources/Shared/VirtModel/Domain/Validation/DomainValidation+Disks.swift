@@ -13,6 +13,7 @@ extension DomainValidation {
         try checkFormat(disk)
         try checkAddress(disk, name)
         try checkSecrets(disk)
+        try checkStorage(disk, name)
         if disk.vendor != nil || disk.product != nil, disk.target.bus != .scsi {
             throw VirtError.unsupported("Only scsi disk supports vendor and product", .qemu)
         }

@@ -47,6 +47,12 @@ extension DomainValidation {
         }
         for (index, video) in devices.videos.enumerated() {
             let name = video.model.rawValue
+            if video.acceleration?.accel3D == true, video.model != .virtio {
+                throw VirtError.unsupported("3d acceleration is supported only with 'virtio' video device", .qemu)
+            }
+            if video.driverName == .vhostuser, video.model != .virtio {
+                throw VirtError.unsupported("'vhostuser' driver is only supported with 'virtio' device", .qemu)
+            }
             switch video.model {
             case .xen, .vbox, .parallels, .gop, .default:
                 throw VirtError.unsupported("video type '\(name)' is not supported with QEMU", .qemu)

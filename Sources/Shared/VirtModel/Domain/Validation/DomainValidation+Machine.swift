@@ -9,6 +9,17 @@ extension DomainValidation {
             if loader.type != nil { try refuseLoader("type") }
             if loader.secure == false { try refuseLoader("secure") }
         }
+        if domain.os.loader?.secure == true, domain.os.loader?.path != nil, domain.os.firmware == nil {
+            guard machine.isQ35 else {
+                throw VirtError.unsupported("Secure boot is supported with q35 machine types only", .qemu)
+            }
+            guard domain.features.smm?.state == true else {
+                throw VirtError.unsupported("Secure boot requires SMM feature enabled", .qemu)
+            }
+        }
+        if domain.os.bios?.useSerial == true, devices.serials.isEmpty {
+            throw VirtError.malformed("need at least one serial port to use BIOS serial output")
+        }
         if isUEFI, machine.isX86, !domain.features.acpi {
             throw VirtError.unsupported("UEFI requires ACPI on this architecture", .qemu)
         }
@@ -36,6 +47,14 @@ extension DomainValidation {
         for (name, isSet) in pseries where isSet && !machine.isPSeries { throw unsupportedFeature(name) }
         if features.hyperv != nil, !machine.isX86, !machine.isARMVirt {
             throw VirtError.unsupported("Hyperv features are not supported for \(placeText)", .qemu)
+        }
+        if let hyperv = features.hyperv {
+            if hyperv.spinlocks == true, let retries = hyperv.spinlockRetries, retries < 0xFFF {
+                throw VirtError.malformed("HyperV spinlock retry count must be at least 4095")
+            }
+            if let vendor = hyperv.vendorIDValue, vendor.utf8.count > 12 {
+                throw VirtError.malformed("HyperV vendor_id value must not be more than 12 characters.")
+            }
         }
         if features.pmu == false, machine.isPPC64 {
             throw VirtError.unsupported("PMU is always enabled for architecture '\(machine.arch)'", .qemu)

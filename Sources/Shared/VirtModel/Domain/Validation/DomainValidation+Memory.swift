@@ -14,6 +14,26 @@ extension DomainValidation {
                 "cannot use/hotplug a memory device when domain 'maxMemory' is not defined", .qemu)
         }
         try checkHugePages(nodes.count)
+        let backing = domain.memoryBacking
+        if backing.hugepages, backing.source == .anonymous {
+            throw VirtError.unsupported("hugepages are not allowed with anonymous memory source", .domain)
+        }
+        for memory in devices.memories { try check(memory, nodes.count) }
+    }
+
+    private func check(_ memory: MemoryDevice, _ nodes: Int) throws {
+        if memory.model == .sgxEPC, !emulator.has("sgx-epc") {
+            throw VirtError.unsupported("sgx epc isn't supported by this QEMU binary", .qemu)
+        }
+        if memory.model == .nvdimm, memory.uuid != nil, !machine.isPPC64 {
+            throw VirtError.unsupported("UUID is not supported for NVDIMM device", .qemu)
+        }
+        if let node = memory.target.node, Int(node) >= nodes {
+            throw VirtError(
+                .xmlDetail, .qemu,
+                "can't add memory backend for guest node '\(node)' as the guest has only '\(nodes)' NUMA nodes "
+                    + "configured")
+        }
     }
 
     private func checkHugePages(_ nodes: Int) throws {
@@ -66,6 +86,9 @@ extension DomainValidation {
 
     func checkThreads() throws {
         try checkTopology()
+        if let limit = emulator.machine(machine.machine)?.maximumCPUs, limit > 0, domain.vcpu.maximum > limit {
+            throw VirtError.unsupported("Maximum CPUs greater than specified machine type limit \(limit)", .qemu)
+        }
         let known = Set(domain.iothreadIDs.map(\.id))
         for id in domain.cpuTuning.iothreadSchedulers.flatMap(\.iothreads.members) where !known.contains(id) {
             throw VirtError.unsupported("Cannot find 'iothread' : \(id)")

@@ -1,29 +1,48 @@
-import VirtCore
-import VirtModel
-import VirtOS
+package import VirtCore
+package import VirtOS
 import VirtRPC
 import VirtWire
 
-/// Passphrases of volumes, asked of the daemon that keeps secrets.
-struct SecretLookup: Sendable {
+/// Values of secrets, asked of the daemon that keeps them.
+package struct SecretLookup: Sendable {
+    /// What a secret is for (`virSecretUsageType`).
+    package enum Usage: Int32, Sendable {
+        case volume = 1
+        case ceph, iscsi, tls, vtpm
+    }
+
+    /// How a document names a secret.
+    package enum Key: Sendable, Equatable {
+        case uuid(UUID)
+        case usage(Usage, String)
+    }
+
     /// Where secrets may be served: virtsecretd's socket, and that of a daemon for all drivers.
     let sockets: [String]
     let loop: EventLoop
 
-    /// VIR_SECRET_USAGE_TYPE_VOLUME
-    private static let volumeUsage: Int32 = 1
+    private static let log = Logger("daemon.secret")
 
-    func passphrase(_ secret: StorageSecret) async throws -> [UInt8] {
+    /// - Parameter directory: where the daemons' sockets are.
+    package init(directory: String, loop: EventLoop) {
+        sockets = ["virtsecretd-sock", "libvirt-sock"].map { "\(directory)/\($0)" }
+        self.loop = loop
+    }
+
+    /// The value of a secret. Throws `noSecret` where nobody knows it.
+    package func value(_ key: Key) async throws -> [UInt8] {
         guard let client = await connect() else {
             // Without its daemon there is no secret.
             let hint = " (virtsecretd is not running)"
-            if let uuid = secret.uuid {
+            switch key {
+            case .uuid(let uuid):
                 throw VirtError(.noSecret, .secret, "no secret with matching uuid '\(uuid)'\(hint)")
+            case .usage(_, let usage):
+                throw VirtError(.noSecret, .secret, "no secret with matching usage '\(usage)'\(hint)")
             }
-            throw VirtError(.noSecret, .secret, "no secret with matching usage '\(secret.usage ?? "")'\(hint)")
         }
         defer { client.close() }
-        let found = try await lookUp(secret, client)
+        let found = try await lookUp(key, client)
         let arguments = RemoteSecretGetValueArgs(secret: found, flags: 0)
         return try await client.call(RemoteProgram.SecretGetValue.self, arguments).value
     }
@@ -33,7 +52,7 @@ struct SecretLookup: Sendable {
             do {
                 return try await open(socket)
             } catch {
-                log.info("no secrets at '\(socket)': \(VirtError.text(of: error))")
+                Self.log.info("no secrets at '\(socket)': \(error)")
             }
         }
         return nil
@@ -61,12 +80,13 @@ struct SecretLookup: Sendable {
         _ = try await client.call(RemoteProgram.ConnectSetIdentity.self, arguments)
     }
 
-    private func lookUp(_ secret: StorageSecret, _ client: RPCClient) async throws -> RemoteNonnullSecret {
-        if let uuid = secret.uuid {
-            let arguments = RemoteSecretLookupByUuidArgs(uuid: uuid)
-            return try await client.call(RemoteProgram.SecretLookupByUuid.self, arguments).secret
+    private func lookUp(_ key: Key, _ client: RPCClient) async throws -> RemoteNonnullSecret {
+        switch key {
+        case .uuid(let uuid):
+            return try await client.call(RemoteProgram.SecretLookupByUuid.self, .init(uuid: uuid)).secret
+        case .usage(let usage, let id):
+            let arguments = RemoteSecretLookupByUsageArgs(usageType: usage.rawValue, usageID: id)
+            return try await client.call(RemoteProgram.SecretLookupByUsage.self, arguments).secret
         }
-        let arguments = RemoteSecretLookupByUsageArgs(usageType: Self.volumeUsage, usageID: secret.usage ?? "")
-        return try await client.call(RemoteProgram.SecretLookupByUsage.self, arguments).secret
     }
 }
