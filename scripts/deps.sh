@@ -8,7 +8,7 @@ declare -A groups=(
     [test]="qemu-system-x86 qemu-utils dnsmasq-base iptables nftables iproute2 libvirt-clients cpio gzip kmod
             python3-libvirt python3 procps systemd util-linux dbus-daemon polkitd"
     [takeover]="libvirt-daemon-system"
-    [conformance]="qemu-system-arm qemu-system-misc qemu-system-ppc ebtables"
+    [conformance]="qemu-system-arm qemu-system-misc qemu-system-ppc ebtables ovmf"
 )
 
 missing=()

@@ -6,7 +6,7 @@ import VirtCore
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzLockState(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     let bytes = Array(UnsafeBufferPointer(start: data, count: size))
-    guard let object = try? JSONValue.parse(bytes).object, let document = try? LockDocument(parsing: object) else {
+    guard let object = try? JSONParser.parse(bytes).object, let document = try? LockDocument(parsing: object) else {
         return 0
     }
     guard let again = try? LockDocument(parsing: document.document), again.document == document.document else {

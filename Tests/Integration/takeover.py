@@ -25,6 +25,8 @@ URI = "qemu:///system?socket=/run/libvirt/libvirt-sock"
 SHARED = ["virtlogd", "virtlockd"]
 NIC = interface("network", inner="<source network='default'/>")
 NUMA = "<cpu><numa><cell id='0' cpus='0' memory='160' unit='MiB'/></numa></cpu>"
+# Places for what is plugged.
+ROOT_PORTS = "".join(f"<controller type='pci' model='pcie-root-port' index='{n}'/>" for n in range(1, 9))
 PLUGGED_DISK = disk("vdz", "virtio", "hot.qcow2", "qcow2")
 
 
@@ -257,14 +259,14 @@ LIVING = [
     Variant("argued", elements="<qemu:commandline><qemu:arg value='-fw_cfg'/>"
             "<qemu:arg value='name=opt/org.arg,string=x'/></qemu:commandline>"),
     Variant("shared", elements="<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>"),
-    Variant("ports", "".join(f"<controller type='pci' model='pcie-root-port' index='{n}'/>" for n in range(1, 9))
+    Variant("ports", ROOT_PORTS
             + disk("vda", "virtio")),
     Variant("volume", "<disk type='volume' device='disk'><driver name='qemu' type='qcow2'/>"
             "<source pool='stock' volume='item.qcow2'/><target dev='vda' bus='virtio'/></disk>"),
     Variant("dark", "<graphics type='vnc' passwd='secret'><listen type='address' address='127.0.0.1'/></graphics>"
             "<graphics type='spice' autoport='yes'/><video><model type='virtio'/></video>"),
     # Those that something happens to before they are taken over.
-    Variant("plugged"),
+    Variant("plugged", ROOT_PORTS),
     Variant("stopped", NIC),
     Variant("brief"),
 ]

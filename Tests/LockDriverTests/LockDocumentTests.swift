@@ -12,7 +12,7 @@ import VirtCore
         """
 
     private func parse(_ text: String) throws -> LockDocument {
-        try LockDocument(parsing: #require(try JSONValue.parse(Array(text.utf8)).object))
+        try LockDocument(parsing: #require(try JSONParser.parse(Array(text.utf8)).object))
     }
 
     @Test func `a document of libvirt's is read`() throws {

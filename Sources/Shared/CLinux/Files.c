@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -84,6 +86,17 @@ ssize_t clinux_splice(int source, int destination, size_t length) {
 
 ssize_t clinux_tee(int source, int destination, size_t length) {
     return RETRY(tee(source, destination, length, SPLICE_F_NONBLOCK));
+}
+
+int clinux_file_contains(int fd, const void *bytes, size_t length) {
+    struct stat status;
+    if (fstat(fd, &status) < 0) return -errno;
+    if (status.st_size <= 0) return 0;
+    void *start = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (start == MAP_FAILED) return -errno;
+    int result = memmem(start, (size_t)status.st_size, bytes, length) != NULL;
+    munmap(start, (size_t)status.st_size);
+    return result;
 }
 
 int clinux_block_device_size(int fd, uint64_t *bytes) { return RESULT(ioctl(fd, BLKGETSIZE64, bytes)); }

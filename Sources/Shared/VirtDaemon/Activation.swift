@@ -8,6 +8,11 @@ package struct Activation: Sendable {
     package struct Passed: Sendable {
         package let name: String
         package let descriptor: DescriptorBox
+
+        package init(name: String, descriptor: DescriptorBox) {
+            self.name = name
+            self.descriptor = descriptor
+        }
     }
 
     private var passed: [Passed]

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import VirtOS
 
@@ -18,12 +19,6 @@ enum StoreMarker {
     }
 
     static func isIn(_ file: Int32) -> Bool {
-        let wanted = unsafe [UInt8](UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-        var status = stat()
-        guard unsafe fstat(file, &status) == 0, status.st_size > 0, status.st_size < 1 << 32 else { return false }
-        guard let start = unsafe mmap(nil, status.st_size, PROT_READ, MAP_PRIVATE, file, 0), unsafe start != MAP_FAILED
-        else { return false }
-        defer { unsafe munmap(start, status.st_size) }
-        return unsafe memmem(start, status.st_size, wanted, wanted.count) != nil
+        unsafe clinux_file_contains(file, text.utf8Start, text.utf8CodeUnitCount) == 1
     }
 }

@@ -22,17 +22,15 @@ struct SnapshotTreeTests {
         #expect(Self.tree.children(of: "a") == ["b"])
     }
 
-    @Test(
-        "Lists show what their flags ask for",
-        arguments: [
-            (UInt32(0), Set("abcde".map(String.init))), (1, ["a", "c"]), (4, ["c", "d", "e"]), (8, ["a", "b"]),
-            (12, Set("abcde".map(String.init))), (2, Set("abcde".map(String.init))), (16, []),
-            (18, Set("abcde".map(String.init))), (32, ["c", "e"]), (64, ["a", "b"]), (128, ["d"]),
-            (160, ["c", "d", "e"]), (224, Set("abcde".map(String.init))), (256, ["a", "b", "c", "e"]), (512, ["d"]),
-            (768, Set("abcde".map(String.init))), (4 | 32, ["c", "e"]),
-        ])
-    func filters(flags: UInt32, names: Set<String>) {
-        #expect(Set(SnapshotFilter(flags).names(Self.tree, from: nil)) == names)
+    /// Flags, and the names that they leave.
+    private static let cases: [(UInt32, String)] = [
+        (0, "abcde"), (1, "ac"), (4, "cde"), (8, "ab"), (12, "abcde"), (2, "abcde"), (16, ""), (18, "abcde"), (32, "ce"),
+        (64, "ab"), (128, "d"), (160, "cde"), (224, "abcde"), (256, "abce"), (512, "d"), (768, "abcde"), (36, "ce"),
+    ]
+
+    @Test("Lists show what their flags ask for", arguments: cases)
+    func filters(flags: UInt32, names: String) {
+        #expect(Set(SnapshotFilter(flags).names(Self.tree, from: nil)) == Set(names.map(String.init)))
     }
 
     @Test("From a snapshot on, flag 1 asks for all that come from it")

@@ -31,6 +31,7 @@ int clinux_clone_file(int destination, int source); // FICLONE
 ssize_t clinux_copy_range(int source, int destination, size_t length); // from and to the current positions
 ssize_t clinux_splice(int source, int destination, size_t length);     // non-blocking, from and to current positions
 ssize_t clinux_tee(int source, int destination, size_t length);
+int clinux_file_contains(int fd, const void *bytes, size_t length); // 1, 0 or -errno; a file that nobody cuts
 int clinux_block_device_size(int fd, uint64_t *bytes);
 int clinux_rename_exclusive(const char *from, const char *to); // fails with EEXIST instead of replacing
 

@@ -21,7 +21,8 @@ package struct DomainCapabilityFacts {
         package var firmware: [String] = []
         package var hasSecureFirmware = false
         package var hasVFIO = false
-        /// Versions of the TPM standard that the emulator has; empty where there is none.
+        package var hasTPMEmulator = false
+        /// Versions of the TPM standard that the emulator has.
         package var tpmVersions: [String] = []
 
         package init() {}
@@ -183,10 +184,10 @@ package struct DomainCapabilityFacts {
             ("tpm-tis", .tpmTis), ("tpm-crb", .tpmCrb), ("tpm-spapr", .tpmSpapr), ("spapr-tpm-proxy", .spaprTpmProxy),
         ])
         var backends = names([("passthrough", .tpmPassthrough)])
-        let hasEmulator = has(.tpmEmulator) && !host.tpmVersions.isEmpty
+        let hasEmulator = has(.tpmEmulator) && host.hasTPMEmulator
         if hasEmulator { backends += ["emulator", "external"] }
         guard !models.isEmpty, !backends.isEmpty else { return Section("tpm", supported: false) }
-        let versions = hasEmulator ? [Values("backendVersion", host.tpmVersions)] : []
+        let versions = hasEmulator && !host.tpmVersions.isEmpty ? [Values("backendVersion", host.tpmVersions)] : []
         return Section("tpm", enums: [Values("model", models), Values("backendModel", backends)] + versions)
     }
 

@@ -51,7 +51,7 @@ extension QEMUDriver {
 
     func completionContext(emulator path: String) async throws -> DomainCompletionContext {
         let facts = try await capabilities.facts(of: path)
-        return completions.context(path, facts, paths, tpms: await softwareTPM.versions())
+        return completions.context(path, facts, paths, tpms: try await SoftwareTPM.find().forDefinitions)
     }
 
     static func makeCapabilities(

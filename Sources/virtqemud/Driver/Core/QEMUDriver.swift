@@ -27,7 +27,6 @@ package final class QEMUDriver: DaemonDriver {
     let completions = CompletionContexts()
     let recentDefinitions = RecentDefinitions()
     let processorSwitches = ProcessorSwitchesCache()
-    let softwareTPM = SoftwareTPM()
     let hostDescription: HostDescription
     private let hooks: HookRunner
     private let stateLock = Mutex<StateLock?>(nil)

@@ -91,10 +91,12 @@ enum CapabilityHandlers {
                 "Emulator '\(hypervisor.path)' does not support arch '\(hypervisor.architecture)'")
         }
         let machine = try hypervisor.requiredMachine
+        let tpm = try await SoftwareTPM.find()
         let (host, map) = try await BlockingPool.shared.run {
             var host = DomainCapabilityFacts.HostSupport()
             host.addFirmware(hypervisor.architecture, machine.name)
-            host.tpmVersions = HostDescription.tpmVersions()
+            host.hasTPMEmulator = tpm.isInstalled
+            host.tpmVersions = tpm.versions
             host.hasVFIO = HostDescription.hasVFIO
             return (host, HostDescription.map(for: hypervisor.architecture))
         }

@@ -163,12 +163,6 @@ extension HostDescription {
     static var hasVFIO: Bool {
         FileSystem.exists("/dev/vfio/vfio") && !SysFile.names("/sys/kernel/iommu_groups").isEmpty
     }
-
-    /// Versions of the TPM standard that the installed emulator has.
-    static func tpmVersions() -> [String] {
-        guard ChildProcess.find("swtpm") != nil, ChildProcess.find("swtpm_setup") != nil else { return [] }
-        return ["1.2", "2.0"]
-    }
 }
 
 extension QEMUDriver {

@@ -4,26 +4,42 @@ import VirtCore
 import VirtModel
 import VirtOS
 
-/// What the TPM emulator of this host can do, as it says itself; asked once.
-final class SoftwareTPM: Sendable {
-    private let known = Mutex<Set<TPM.Version>?>(nil)
+/// The TPM emulator that is installed, swtpm.
+struct SoftwareTPM: Sendable, Equatable {
+    /// Its three programs are there.
+    var isInstalled = false
+    /// The versions of the standard that it can set up, as domain documents name them.
+    var versions: [String] = []
 
-    /// Nothing where it is not installed.
-    func versions() async -> Set<TPM.Version> {
-        if let known = known.withLock({ $0 }) { return known }
-        let found = await Self.ask()
-        known.withLock { $0 = found }
-        return found
+    /// The answer of a swtpm_setup, good as long as that program is the same.
+    private static let known = Mutex<(path: String, time: Int64, versions: [String])?>(nil)
+
+    static func find() async throws -> SoftwareTPM {
+        let setup: (path: String, time: Int64)? = try await BlockingPool.shared.run {
+            guard let path = ChildProcess.find("swtpm_setup"), ChildProcess.find("swtpm") != nil,
+                ChildProcess.find("swtpm_ioctl") != nil, let time = HostFacts.changeTime(path)
+            else { return nil }
+            return (path, time)
+        }
+        guard let setup else { return SoftwareTPM() }
+        if let known = known.withLock({ $0 }), known.path == setup.path, known.time == setup.time {
+            return SoftwareTPM(isInstalled: true, versions: known.versions)
+        }
+        let output = try await ChildProcess.run(setup.path, ["--print-capabilities"], timeout: .seconds(10))
+        let versions = output.status.isSuccess ? versions(output.stdout) : []
+        known.withLock { $0 = (setup.path, setup.time, versions) }
+        return SoftwareTPM(isInstalled: true, versions: versions)
     }
 
-    private static func ask() async -> Set<TPM.Version> {
-        guard ChildProcess.find("swtpm") != nil, ChildProcess.find("swtpm_setup") != nil else { return [] }
-        let output = try? await ChildProcess.run("swtpm", ["socket", "--print-capabilities"], timeout: .seconds(10))
-        guard let output, output.status.isSuccess, let answer = try? JSONParser.parse(output.stdout) else { return [] }
-        let features = (answer["features"]?.array ?? []).compactMap(\.string)
-        let versions = [("tpm-1.2", TPM.Version.v1), ("tpm-2.0", .v2)]
-        let named = versions.filter { features.contains($0.0) }.map(\.1)
-        // Older ones do not say, and can do both.
-        return Set(named.isEmpty ? [.v1, .v2] : named)
+    /// What a guest's definition may ask for: a program that does not say its versions has both.
+    var forDefinitions: Set<TPM.Version> {
+        let named = Set(versions.compactMap { TPM.Version(rawValue: $0) })
+        return isInstalled && named.isEmpty ? [.v1, .v2] : named
+    }
+
+    /// What `swtpm_setup --print-capabilities` says; one that is too old for it says nothing.
+    static func versions(_ output: [UInt8]) -> [String] {
+        let features = (try? JSONParser.parse(output))?["features"]?.array ?? []
+        return ["1.2", "2.0"].filter { features.contains(.string("tpm-" + $0)) }
     }
 }

@@ -29,7 +29,8 @@ extension DomainActor {
             let wasRunning = self.state.kind == .running
             let isRunning = flags & 2 != 0 || (flags & 4 == 0 && wasRunning)
             let image = SavedImage(
-                xml: try document ?? self.savedDocument(live), wasRunning: isRunning, cookie: try self.savedCookie(live))
+                xml: try document ?? self.savedDocument(live), wasRunning: isRunning, cookie: try self.savedCookie(live)
+            )
             try await self.pauseGuest(.save)
             do {
                 try await self.write(image, to: path)
