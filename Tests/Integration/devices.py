@@ -88,7 +88,7 @@ def test_kinds_of_devices(swarm):
         "q35-user": ("q35", "<interface type='user'><model type='e1000e'/></interface>"),
         "q35-channel": ("q35", "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"),
         "q35-video": ("q35", "<graphics type='vnc' autoport='yes'/><video><model type='virtio'/></video>"),
-        "q35-balloon": ("q35", "<memballoon model='virtio'/><watchdog model='itco' action='reset'/>"),
+        "q35-balloon": ("q35", "<memballoon model='virtio'/><watchdog model='i6300esb' action='reset'/>"),
         "pc-video": ("pc", "<graphics type='vnc' autoport='yes'/><video><model type='cirrus'/></video>"),
     }
     for name, (machine, devices) in kinds.items():
@@ -104,5 +104,6 @@ def test_definitions_are_checked_against_the_schema(swarm):
     error = swarm.virsh("define", "/dev/stdin", "--validate", text=bad, ok=False)
     expect("Unable to validate doc against /usr/share/libvirt/schemas/domain.rng" in error, error)
     # Without the check an unknown element is left out.
+    swarm.virsh("undefine", "schema")
     swarm.virsh("define", "/dev/stdin", text=bad)
     expect("teapot" not in swarm.virsh("dumpxml", "schema"), "an unknown element was kept")

@@ -64,7 +64,8 @@ def test_nftables(swarm):
         expect("virbr0" not in rules, f"iptables has rules as well: {rules}")
         before = tables().count("virbr0")
         swarm.restart("virtnetworkd")
-        expect(tables().count("virbr0") == before, f"the rules changed with a restart: {tables()}")
+        # They are taken away and put back, as libvirt does.
+        wait_for("the rules to be as before the restart", lambda: tables().count("virbr0") == before)
         swarm.boot("walled", "<interface type='network'><source network='default'/><model type='virtio'/></interface>")
         wait_for("an address", lambda: "GUEST-IP 192.168.122." in swarm.console("walled"))
         swarm.virsh("destroy", "walled")

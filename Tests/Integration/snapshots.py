@@ -1,11 +1,12 @@
 """Snapshots: of guests that run and that don't, inside their images and in new ones, across restarts of the daemon."""
 import os
 import subprocess
+import threading
 import xml.etree.ElementTree as ElementTree
 
 import libvirt
 from lifecycle import expect
-from swarm import Client, Failure, listens, read, wait_for
+from swarm import PATIENCE, Client, Failure, listens, read, wait_for
 
 IMAGES = "/var/lib/libvirt/images"
 FILES = "/var/lib/libvirt/qemu/snapshot"
@@ -36,9 +37,13 @@ def say(swarm, name, command, answer):
     connection.lookupByName(name).openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_FORCE)
     stream.send(command.encode() + b"\n")
     heard = b""
+    # A console that stays silent ends the wait with an error of the stream.
+    silence = threading.Timer(PATIENCE, stream.abort)
+    silence.start()
     while answer.encode() not in heard:
         heard += stream.recv(4096)
         expect(len(heard) < 1 << 20, f"no '{answer}' on the console")
+    silence.cancel()
     stream.abort()
     connection.close()
 

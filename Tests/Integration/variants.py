@@ -264,7 +264,6 @@ DEVICES = [
     *(Variant(f"watchdog-{model}", f"<watchdog model='{model}' action='{action}'/>", machine, mark=mark)
       for model, action, machine, mark in (
           ("i6300esb", "poweroff", "q35", "i6300esb"), ("ib700", "pause", "pc", "ib700"))),
-    Variant("watchdog-itco", "<watchdog model='itco' action='reset'/>", in_c=False, mark="watchdog-action"),
     Variant("balloon", "<memballoon model='virtio' autodeflate='on' freePageReporting='on'><stats period='5'/>"
             "</memballoon>", mark="free-page-reporting"),
     Variant("balloon-none", "<memballoon model='none'/>", mark="-S"),
