@@ -52,6 +52,7 @@ struct SnapshotDiskTests {
     @Test("An internal snapshot may leave out what the domain leaves out")
     func leftOut() throws {
         #expect(try aligned("<disk name='vdb' snapshot='no'/>", .internal).disks[1].location == .no)
+        #expect(try aligned("<disk name='sda' snapshot='no'/>", .internal).disks[2].location == .no)
     }
 
     @Test("A file for an image that gets none is refused")

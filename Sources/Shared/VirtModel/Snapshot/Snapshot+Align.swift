@@ -33,8 +33,7 @@ extension Snapshot {
         disks = known.map { disk in
             let name = disk.target.dev ?? ""
             if let disk = wanted[name] { return disk }
-            let isLeftOut = disk.source.isEmpty || disk.readonly
-            return Disk(name, isLeftOut ? .no : disk.snapshot ?? standard)
+            return Disk(name, disk.hasNothingToKeep ? .no : disk.snapshot ?? standard)
         }
         try nameImages(known, isRegularFile)
     }
@@ -88,7 +87,8 @@ extension Snapshot.Disk {
     fileprivate mutating func settle(_ disk: Disk, standard: Snapshot.Location) throws(VirtError) {
         let isUniform = standard == .internal
         if let location {
-            guard !isUniform || location == standard || (location == .no && disk.snapshot == .no) else {
+            let isLeftOut = location == .no && (disk.snapshot == .no || disk.hasNothingToKeep)
+            guard !isUniform || location == standard || isLeftOut else {
                 throw .unsupported(
                     "disk '\(name)' must use snapshot mode '\(standard.rawValue)'", .domainSnapshot)
             }
@@ -102,4 +102,9 @@ extension Snapshot.Disk {
                 "file '\(path)' for disk '\(name)' requires use of external snapshot mode", .domainSnapshot)
         }
     }
+}
+
+extension Disk {
+    /// An empty drive, or one that the guest can't write to.
+    fileprivate var hasNothingToKeep: Bool { source.isEmpty || readonly }
 }
