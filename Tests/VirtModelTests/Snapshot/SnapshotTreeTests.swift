@@ -24,8 +24,9 @@ struct SnapshotTreeTests {
 
     /// Flags, and the names that they leave.
     private static let cases: [(UInt32, String)] = [
-        (0, "abcde"), (1, "ac"), (4, "cde"), (8, "ab"), (12, "abcde"), (2, "abcde"), (16, ""), (18, "abcde"), (32, "ce"),
-        (64, "ab"), (128, "d"), (160, "cde"), (224, "abcde"), (256, "abce"), (512, "d"), (768, "abcde"), (36, "ce"),
+        (0, "abcde"), (1, "ac"), (4, "cde"), (8, "ab"), (12, "abcde"), (2, "abcde"), (16, ""), (18, "abcde"),
+        (32, "ce"), (64, "ab"), (128, "d"), (160, "cde"), (224, "abcde"), (256, "abce"), (512, "d"), (768, "abcde"),
+        (36, "ce"),
     ]
 
     @Test("Lists show what their flags ask for", arguments: cases)
