@@ -266,7 +266,7 @@ LIVING = [
     Variant("dark", "<graphics type='vnc' passwd='secret'><listen type='address' address='127.0.0.1'/></graphics>"
             "<graphics type='spice' autoport='yes'/><video><model type='virtio'/></video>"),
     # Those that something happens to before they are taken over.
-    Variant("plugged", ROOT_PORTS),
+    Variant("plugged", ROOT_PORTS + "<controller type='virtio-serial' index='0'/>"),
     Variant("stopped", NIC),
     Variant("brief"),
 ]

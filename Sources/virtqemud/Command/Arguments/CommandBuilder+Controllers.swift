@@ -19,11 +19,13 @@ extension CommandBuilder {
     }
 
     private mutating func addControllers(of type: Controller.Kind) throws(VirtError) {
-        for controller in devices.controllers where controller.type == type {
-            guard let properties = try controllerProperties(controller) else { continue }
-            addZPCI(controller.info)
-            add(device: properties)
-        }
+        for controller in devices.controllers where controller.type == type { try add(controller: controller) }
+    }
+
+    mutating func add(controller: Controller) throws(VirtError) {
+        guard let properties = try controllerProperties(controller) else { return }
+        addZPCI(controller.info)
+        add(device: properties)
     }
 
     private mutating func addPCIHoles() {

@@ -16,6 +16,7 @@ package enum DevicePlug {
         slim.os.bootDevices = []
         slim.features.vmcoreinfo = nil
         var builder = CommandBuilder(slim, capabilities, environment)
+        for controller in new.controllers { try builder.add(controller: controller) }
         try builder.addDisks()
         try builder.addInterfaces()
         try builder.addCharacterDevices()

@@ -108,11 +108,12 @@ extension Domain {
         let isAgent: Bool
     }
 
-    /// Notes that the guest opened or closed its end of a channel.
+    /// Notes that the guest opened or closed its end of a channel. Of the agent's each report counts: one that comes
+    /// after a restored state says so again.
     mutating func setChannel(alias: String, connected: Bool) -> ChannelChange? {
         guard let index = devices.channels.firstIndex(where: { $0.info.alias == alias }) else { return nil }
         let state: Channel.State = connected ? .connected : .disconnected
-        guard devices.channels[index].state != state else { return nil }
+        guard devices.channels[index].state != state || devices.channels[index].isAgent else { return nil }
         devices.channels[index].state = state
         return ChannelChange(isAgent: devices.channels[index].isAgent)
     }

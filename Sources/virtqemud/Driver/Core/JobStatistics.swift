@@ -6,7 +6,7 @@ struct JobStatistics: Sendable, Equatable {
     /// virDomainJobType.
     enum Status: Int32, Sendable { case none = 0, bounded, unbounded, completed, failed, cancelled }
     /// virDomainJobOperation.
-    enum Operation: Int32, Sendable { case backup = 9 }
+    enum Operation: Int32, Sendable { case save = 2, snapshot = 6, dump = 8, backup = 9 }
 
     var operation: Operation
     var status: Status
@@ -16,12 +16,15 @@ struct JobStatistics: Sendable, Equatable {
     var disk = DomainActor.Progress()
     /// Bytes of temporary files: at most, and used.
     var temporary = DomainActor.Progress()
+    /// What QEMU counted while it wrote the guest's memory.
+    var memory: MigrationStatistics?
     var error: String?
 
     var parameters: [TypedParameter] {
         var list: [TypedParameter] = [
             TypedParameter("operation", .int(operation.rawValue)), TypedParameter("time_elapsed", .ullong(elapsed)),
         ]
+        if let memory { list += memory.parameters }
         if disk != DomainActor.Progress() {
             list.append(TypedParameter("disk_total", .ullong(disk.total)))
             list.append(TypedParameter("disk_processed", .ullong(disk.current)))
@@ -31,7 +34,7 @@ struct JobStatistics: Sendable, Equatable {
             list.append(TypedParameter("disk_temp_used", .ullong(temporary.current)))
             list.append(TypedParameter("disk_temp_total", .ullong(temporary.total)))
         }
-        if status != .unbounded, status != .bounded {
+        if operation == .backup, status != .unbounded, status != .bounded {
             list.append(TypedParameter("success", .boolean(status == .completed)))
         }
         if let error { list.append(TypedParameter("errmsg", .string(error))) }
@@ -40,11 +43,12 @@ struct JobStatistics: Sendable, Equatable {
 
     private var remaining: UInt64 { disk.total > disk.current ? disk.total - disk.current : 0 }
 
-    /// The older form, which knows files and nothing else of it.
+    /// The older form, which knows files and memory and nothing else of it.
     var info: RemoteDomainGetJobInfoRet {
-        RemoteDomainGetJobInfoRet(
-            type: status.rawValue, timeElapsed: elapsed, timeRemaining: 0, dataTotal: 0, dataProcessed: 0,
-            dataRemaining: 0, memTotal: 0, memProcessed: 0, memRemaining: 0, fileTotal: disk.total,
+        let (total, processed, left) = memory.map { ($0.total, $0.transferred, $0.remaining) } ?? (0, 0, 0)
+        return RemoteDomainGetJobInfoRet(
+            type: status.rawValue, timeElapsed: elapsed, timeRemaining: 0, dataTotal: total, dataProcessed: processed,
+            dataRemaining: left, memTotal: total, memProcessed: processed, memRemaining: left, fileTotal: disk.total,
             fileProcessed: disk.current, fileRemaining: remaining)
     }
 }

@@ -59,7 +59,19 @@ extension DomainActor {
 
     private func portChanged(_ data: JSONValue) {
         guard let alias = data["id"]?.string, let isOpen = data["open"]?.bool else { return }
-        guard let change = live?.setChannel(alias: alias, connected: isOpen) else { return }
+        let guest = generation
+        // A job that is under way comes to its end, and tells of it, first.
+        Task { await self.portChanged(alias, isOpen: isOpen, of: guest) }
+    }
+
+    private func portChanged(_ alias: String, isOpen: Bool, of guest: UInt64) async {
+        do {
+            try await beginJob(.modify, "VSERPORT_CHANGE")
+        } catch {
+            return Self.log.warning("a change of channel '\(alias)' of guest '\(name)' is not noted: \(error)")
+        }
+        defer { endJob() }
+        guard guest == generation, let change = live?.setChannel(alias: alias, connected: isOpen) else { return }
         publish()
         if change.isAgent { emit(.agentLifecycle(state: isOpen ? 1 : 2, reason: 2)) }
         scheduleSave()

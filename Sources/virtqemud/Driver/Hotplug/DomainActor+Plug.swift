@@ -11,6 +11,9 @@ extension DomainActor {
         switch document.kind {
         case "disk": try await plugDisk(document)
         case "interface": try await plugInterface(document)
+        case "controller":
+            try checkController(document)
+            try await plugSimple(document)
         case "rng", "channel", "redirdev", "input", "watchdog": try await plugSimple(document)
         default:
             throw VirtError(
@@ -25,12 +28,25 @@ extension DomainActor {
         try domain.devices.append(document.devices)
         try domain.devices.checkTargets()
         try await driver.complete(&domain, isNew: false)
-        guard domain.devices.controllers.count == live.devices.controllers.count else {
+        let expected = live.devices.controllers.count + document.devices.controllers.count
+        guard domain.devices.controllers.count == expected else {
             throw VirtError(.internalError, .qemu, "No more available PCI slots")
         }
         domain.assignAliases()
         domain.setChannelPaths(runtime.channelPath)
         return domain
+    }
+
+    /// Only controllers of SCSI disks come later, and each number once.
+    private func checkController(_ document: DeviceDocument) throws(VirtError) {
+        guard let wanted = document.devices.controllers.first else { return }
+        guard wanted.type == .scsi else {
+            throw VirtError(
+                .operationUnsupported, .qemu, "'\(wanted.type.rawValue)' controller cannot be hot plugged.")
+        }
+        let exists = live?.devices.controllers.contains { $0.type == wanted.type && $0.index == wanted.index } == true
+        guard let index = wanted.index, exists else { return }
+        throw VirtError(.operationFailed, .qemu, "target \(wanted.type.rawValue):\(index) already exists")
     }
 
     private func newAlias(_ domain: Domain) throws -> String {

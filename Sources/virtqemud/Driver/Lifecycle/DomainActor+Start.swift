@@ -83,7 +83,7 @@ extension DomainActor {
         if let snapshot {
             snapshot.events.forEach(emit)
         } else {
-            emit(.started(plan.saved == nil ? .booted : .restored))
+            if plan.saved == nil { emit(.started(.booted)) }
             if plan.isPaused { emit(.suspended(plan.saved == nil ? .paused : .restored)) }
         }
         noticeEarlyEnd()
@@ -104,7 +104,11 @@ extension DomainActor {
         try await launch(command, &plan)
         try await connectMonitor(&plan)
         try await synchronize(&plan)
-        if let saved = plan.saved { try await loadState(saved) }
+        if let saved = plan.saved {
+            try await loadState(saved)
+            // Before its processors run, as libvirt tells it of a guest that goes on; of one that boots it is told after.
+            emit(.started(.restored))
+        }
         if plan.isPaused, plan.saved == nil { state = .paused(.user) }
         if !plan.isPaused { try await letRun(plan.saved == nil ? .booted : .restored) }
         await saveStatus()

@@ -33,7 +33,7 @@ extension DomainActor {
             )
             try await self.pauseGuest(.save)
             do {
-                try await self.write(image, to: path)
+                try await self.write(image, to: path, .save)
             } catch {
                 _ = try? await BlockingPool.shared.run { try FileSystem.remove(path) }
                 if wasRunning { try? await self.continueGuest(.saveCanceled) }
@@ -73,9 +73,9 @@ extension DomainActor {
     }
 
     /// Writes the guest's state; the guest stands still afterwards.
-    func write(_ image: SavedImage, to path: String) async throws {
+    func write(_ image: SavedImage, to path: String, _ operation: JobStatistics.Operation) async throws {
         let descriptor = try await BlockingPool.shared.run { try image.create(path) }
-        try await migrate(into: descriptor)
+        try await migrate(into: descriptor, operation)
         try await BlockingPool.shared.run { try image.complete(descriptor, path) }
     }
 
@@ -93,8 +93,9 @@ extension DomainActor {
         runtime?.pendingRunning = nil
     }
 
-    /// Lets QEMU write its state into a file, as fast as it can.
-    private func migrate(into descriptor: DescriptorBox) async throws {
+    /// Lets QEMU write its state into a file, as fast as it can. Whoever listens hears how it went.
+    private func migrate(into descriptor: DescriptorBox, _ operation: JobStatistics.Operation) async throws {
+        let begin = MonotonicTime.now()
         guard let monitor = runtime?.monitor else { throw removedError }
         try await command("migrate-set-parameters", ["max-bandwidth": .integer(9_223_372_036_853_727_232 as Int64)])
         var session = PlugSession(monitor)
@@ -104,7 +105,12 @@ extension DomainActor {
         while true {
             let answer = try await command("query-migrate")
             switch answer["status"]?.string {
-            case "completed"?: return
+            case "completed"?:
+                let elapsed = UInt64(max(0, (MonotonicTime.now() - begin).wholeMilliseconds))
+                var statistics = JobStatistics(operation: operation, status: .completed, elapsed: elapsed)
+                statistics.memory = MigrationStatistics(answer)
+                completedJob = statistics
+                return emit(.jobCompleted(statistics.parameters))
             case "failed"?, "cancelled"?:
                 let text = answer["error-desc"]?.string.map { ": \($0)" } ?? ""
                 throw VirtError(.operationFailed, .qemu, "domain save job: unexpectedly failed\(text)")
@@ -162,7 +168,7 @@ extension DomainActor {
         let descriptor = try await BlockingPool.shared.run {
             DescriptorBox(try OwnedDescriptor(opening: path, O_RDWR | O_CREAT | O_TRUNC, mode: 0o600))
         }
-        guard memoryOnly else { return try await migrate(into: descriptor) }
+        guard memoryOnly else { return try await migrate(into: descriptor, .dump) }
         guard let monitor = runtime?.monitor else { throw removedError }
         var session = PlugSession(monitor)
         try await session.pass(descriptor, as: "dump")

@@ -45,7 +45,7 @@ extension DomainActor {
         runtime?.pendingPause = .snapshot
         let image = SavedImage(
             xml: try savedDocument(live), wasRunning: wasRunning, cookie: try savedCookie(live))
-        try await write(image, to: file)
+        try await write(image, to: file, .snapshot)
     }
 
     // MARK: Disks of a running guest

@@ -84,9 +84,9 @@ package struct Console: Equatable, Sendable, XMLMappable {
         try info.map(&x)
     }
 
-    /// A running guest's pseudo terminal stands on the element too.
+    /// The pseudo terminal of a running guest's first console stands on the element too.
     private func mapTTY<M: ElementMapper>(_ x: inout M) throws {
-        guard x.isWriting, source.type == .pty, !x.flags.contains(.inactive) else { return }
+        guard x.isWriting, source.type == .pty, port ?? 0 == 0, !x.flags.contains(.inactive) else { return }
         var tty = source.path
         try x.attribute("tty", &tty)
     }
