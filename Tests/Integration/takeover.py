@@ -120,6 +120,9 @@ def settle(root):
         console.find("target").set("port", str(number))
         if number:
             console.attrib.pop("tty", None)
+    for target in devices.findall("channel/target[@type='virtio']"):
+        # A channel that was plugged in has no state before the next daemon asks for it.
+        target.attrib.setdefault("state", "disconnected")
     for each in devices:
         if each.tag in ("controller", "memballoon") and each.get("model") == "none" and each.find("alias") is not None:
             each.remove(each.find("alias"))
@@ -302,7 +305,7 @@ def start_others(sides):
     sides.connection.storagePoolCreateXML(
         "<pool type='dir'><name>passing</name><target><path>/var/lib/libvirt</path></target></pool>")
     sides.connection.storagePoolDefineXML(
-        "<pool type='dir'><name>idle</name><target><path>/var/lib</path></target></pool>")
+        "<pool type='dir'><name>idle</name><target><path>/var/lib/nowhere</path></target></pool>")
 
 
 def view_others(connection):
