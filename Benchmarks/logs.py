@@ -40,9 +40,9 @@ def one_writer():
 
 
 def many_writers():
-    """Each counts what was taken from it when its time is over."""
-    program = ("import os,sys,time\nb=b'x'*63+b'\\n'\nb*=64\nn=0\nsys.stdin.readline()\ne=time.monotonic()+%f\n"
-               "while time.monotonic()<e: n+=os.write(1,b)\nos.write(2,b'%%d'%%n)" % (3 * seconds))
+    """Each counts what was taken from it until the moment that ends all; none begins before all have started."""
+    program = ("import os,sys,time\nb=b'x'*63+b'\\n'\nb*=64\nn=0\nos.write(2,b' ')\ne=float(sys.stdin.readline())\n"
+               "while time.monotonic()<e: n+=os.write(1,b)\nos.write(2,b'%d'%n)")
     writers = []
     for index in range(100):
         pipe = client.open(f"{directory}/many-{index}.log")
@@ -50,7 +50,10 @@ def many_writers():
                                         stderr=subprocess.PIPE))
         os.close(pipe)
     for writer in writers:
-        writer.stdin.write(b"\n")
+        writer.stderr.read(1)
+    end = b"%f\n" % (time.monotonic() + 3 * seconds)
+    for writer in writers:
+        writer.stdin.write(end)
         writer.stdin.close()
     taken = [int(writer.stderr.read()) for writer in writers]
     for writer in writers:

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import QEMUCommand
 import Testing
 import VirtCore
@@ -77,8 +77,8 @@ import VirtOS
     }
 
     @Test func `C's daemon and the modules it may have loaded are found`() throws {
-        let root = FileManager.default.temporaryDirectory.path + "/libvirt-" + UUID().uuidString
-        defer { try? FileManager.default.removeItem(atPath: root) }
+        let root = "/tmp/virtswarm-libvirt-\(getpid())"
+        defer { try? FileSystem.removeTree(root) }
         try FileSystem.makeDirectories(root + "/lib/connection-driver")
         for name in ["libvirtd", "lib/connection-driver/libvirt_driver_qemu.so", "lib/connection-driver/README"] {
             try FileSystem.atomicWrite("\(root)/\(name)", [1], mode: 0o600)

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import Testing
 import VirtCore
 import VirtXML
@@ -13,10 +13,17 @@ struct XMLSchemaTests {
         """
 
     private func schema() throws -> XMLSchema {
-        let path = NSTemporaryDirectory() + "schema-\(UUID().uuidString).rng"
-        try Self.grammar.write(toFile: path, atomically: true, encoding: .utf8)
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        return try XMLSchema.at(path)
+        var path = Array("/tmp/virtswarm-schema-XXXXXX".utf8CString)
+        let file = mkstemp(&path)
+        try #require(file >= 0)
+        let name = String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        defer {
+            close(file)
+            unlink(name)
+        }
+        let bytes = Array(Self.grammar.utf8)
+        try #require(write(file, bytes, bytes.count) == bytes.count)
+        return try XMLSchema.at(name)
     }
 
     private func document(_ text: String) throws -> XMLDocument {

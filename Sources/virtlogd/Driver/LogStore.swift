@@ -39,6 +39,11 @@ actor LogStore {
         scratch = try ScratchPipe()
     }
 
+    /// Some turns' worth of output.
+    private static let pipeSize: Int32 = 262_144
+    /// F_SETPIPE_SZ of fcntl(2), which the C library shows only to GNU programs.
+    private static let setPipeSize: Int32 = 1031
+
     /// Opens a guest's log and returns the position and the end of the pipe that the guest writes to.
     func open(_ arguments: LogDomainOpenLogFileArgs) throws(VirtError) -> (LogLogFilePosition, DescriptorBox) {
         guard arguments.flags & ~1 == 0 else { throw Self.unsupported(arguments.flags & ~1) }
@@ -49,6 +54,8 @@ actor LogStore {
         if arguments.flags & 1 != 0 { try file.removeAll() }
         try file.open()
         let pipe = try OwnedDescriptor.pipe(nonBlocking: false)
+        // A guest that writes fast does not wait for its turn so often. Where the kernel refuses, the pipe is as it is.
+        _ = fcntl(pipe.writing.rawValue, Self.setPipeSize, Self.pipeSize)
         try pipe.reading.descriptor.setNonBlocking(true)
         let facts = try StoredLog(
             of: pipe.reading, driver: arguments.driver, domain: arguments.dom, path: arguments.path)
