@@ -3,6 +3,7 @@
 
 import VirtCore
 import VirtModel
+import VirtXML
 
 /// A snapshot's way from a client's bytes or from a file: parse, align to a domain, print, and read back.
 @_cdecl("LLVMFuzzerTestOneInput")

@@ -70,6 +70,25 @@ struct NetworkStateTests {
         #expect(try NetworkPort.parse(text.utf8).format() == text)
     }
 
+    @Test("An average of nought is printed where a peak or burst needs one")
+    func averageOfNought() throws {
+        let text = """
+            <networkport>
+              <uuid>5d744f21-ba4a-4d6e-bdb2-30a35ff3207d</uuid>
+              <owner>
+                <name>guest</name>
+                <uuid>d54df46f-1ab5-4a22-8618-4560ef5fac2c</uuid>
+              </owner>
+              <mac address='52:54:00:7b:35:93'/>
+              <bandwidth>
+                <inbound average='0' peak='20' floor='5' burst='3'/>
+              </bandwidth>
+            </networkport>
+
+            """
+        #expect(try NetworkPort.parse(text.utf8).format() == text)
+    }
+
     @Test(
         "Ports without their parts are refused",
         arguments: [

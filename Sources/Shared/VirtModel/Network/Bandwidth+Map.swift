@@ -27,6 +27,8 @@ extension Bandwidth.Rate: XMLMappable {
 
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         var given: [UInt64?] = [average, peak, floor, burst].map { $0 == 0 ? nil : $0 }
+        // What is printed can be read again: the others need an average, be it nought.
+        if x.isWriting, given[1] != nil || given[3] != nil { given[0] = average }
         try x.attribute("average", &given[0]) { Self.invalid("average", $0) }
         try x.attribute("peak", &given[1]) { Self.invalid("peak", $0) }
         try x.attribute("floor", &given[2]) { Self.invalid("floor", $0) }
