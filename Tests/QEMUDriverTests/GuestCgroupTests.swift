@@ -29,6 +29,24 @@ struct GuestCgroupTests {
         #expect(GuestCgroup.path(ofPartition: partition) == path)
     }
 
+    @Test(
+        "only a group that is a guest's own is found again",
+        arguments: [
+            ("/machine/qemu-3-web.libvirt-qemu/emulator", "/machine/qemu-3-web.libvirt-qemu"),
+            (
+                "/machine.slice/machine-qemu\\x2d3\\x2dweb.scope/libvirt/emulator",
+                "/machine.slice/machine-qemu\\x2d3\\x2dweb.scope/libvirt"
+            ),
+            ("/machine.slice/machine-qemu\\x2d3\\x2dweb.scope", "/machine.slice/machine-qemu\\x2d3\\x2dweb.scope"),
+            ("/user.slice/user-0.slice/session-1.scope", nil), ("/machine/qemu-4-web.libvirt-qemu/emulator", nil),
+            ("/system.slice/virtqemud.service", nil), ("/", nil),
+        ] as [(String, String?)])
+    func found(_ path: String, _ expected: String?) {
+        let hierarchy = CgroupHierarchy(mountinfo: "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n") { _ in "cpu"
+        }
+        #expect(GuestCgroup(hierarchy, process: "0::\(path)\n", id: 3, name: "web")?.group.path == expected)
+    }
+
     @Test("a relative partition is refused")
     func relative() {
         let hierarchy = CgroupHierarchy(mountinfo: "") { _ in nil }

@@ -31,8 +31,10 @@ extension DomainActor {
         guard !driver.paths.isSession, let runtime else { return }
         let (controllers, name) = (driver.configuration.cgroupControllers, self.name)
         let found = try? await BlockingPool.shared.run { () -> GuestCgroup? in
-            guard let hierarchy = CgroupHierarchy.ofHost()?.limited(to: controllers) else { return nil }
-            return GuestCgroup(hierarchy, pid: runtime.pid, id: runtime.id, name: name)
+            guard let hierarchy = CgroupHierarchy.ofHost()?.limited(to: controllers),
+                let text = ProcFile.text("/proc/\(runtime.pid)/cgroup")
+            else { return nil }
+            return GuestCgroup(hierarchy, process: text, id: runtime.id, name: name)
         }
         self.runtime?.cgroup = found ?? nil
     }

@@ -21,15 +21,17 @@ struct GuestCgroup: Sendable {
 
     /// The group that a process of this guest is in, or nil when that is no group of a guest: the guest was started
     /// where control groups could not be had.
-    init?(_ hierarchy: CgroupHierarchy, pid: Int32, id: Int32, name: String) {
-        guard let text = ProcFile.text("/proc/\(pid)/cgroup"), var path = hierarchy.path(inProcess: text) else {
-            return nil
-        }
+    ///
+    /// - Parameter text: the process's `/proc/PID/cgroup`.
+    init?(_ hierarchy: CgroupHierarchy, process text: String, id: Int32, name: String) {
+        guard var path = hierarchy.path(inProcess: text) else { return nil }
         if path.hasSuffix("/emulator") { path.removeLast("/emulator".count) }
         let machine = Self.machine(id: id, name: name)
-        let last = path.split(separator: "/").last ?? ""
-        let isScope = path.contains(".scope")
-        guard last == Self.escape("\(machine).libvirt-qemu") || last == machine || isScope else { return nil }
+        let steps = path.split(separator: "/")
+        // Where systemd-machined was asked, the guest has a scope, and libvirt a group of its own in it (version 2).
+        let scope = "machine-\(machine.replacing("-", with: "\\x2d")).scope"
+        let own = steps.last == "libvirt" ? steps.dropLast().last : steps.last
+        guard steps.last == Self.escape("\(machine).libvirt-qemu")[...] || own == scope[...] else { return nil }
         group = Cgroup(hierarchy, path: path)
     }
 
