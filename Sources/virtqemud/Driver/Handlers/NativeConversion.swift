@@ -44,7 +44,7 @@ struct NativeConversion {
         for mount in mounts { environment.hugepageDirectories[mount.size] = "\(mount.path)/libvirt/qemu/\(short)" }
         environment.defaultHugepageSize = mounts.first?.size
         environment.renderNode = FileSystem.exists("/dev/dri/renderD128") ? "/dev/dri/renderD128" : nil
-        environment.now = Int64(time(nil))
+        environment.now = WallClock.seconds
         environment.hostArchitecture = Emulators.hostArch
         (environment.hostNodes, environment.hasVFIO) = try await BlockingPool.shared.run {
             (HostTopology.read().cells.map { UInt32(clamping: $0.id) }, HostDescription.hasVFIO)

@@ -26,7 +26,7 @@ extension DomainActor {
             memoryDirectory: driver.paths.domainMemory(name, id: id))
         driver.configuration.apply(to: &environment)
         environment.endsBackingChains = true
-        environment.now = Int64(time(nil))
+        environment.now = WallClock.seconds
         var runtime = GuestRuntime(id: id, libraryPath: library, channelPath: channels)
         runtime.flags = facts.flags
         runtime.usesLogDaemon = driver.configuration.usesLogDaemon

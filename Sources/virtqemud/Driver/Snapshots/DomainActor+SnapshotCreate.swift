@@ -22,7 +22,7 @@ extension DomainActor {
         if flags.isRedefinition {
             try await completeDefinitions(of: &snapshot)
         } else {
-            snapshot.complete(now: Int64(time(nil)))
+            snapshot.complete(now: WallClock.seconds)
         }
         let definition = snapshot
         return try await withJob(.modify, "virDomainSnapshotCreateXML", client: client.id) {
