@@ -3,6 +3,7 @@
 // with: ../VirtWireTests/Generated/RemoteCodecs.swift ../VirtWireTests/Generated/QemuCodecs.swift
 // with: ../VirtWireTests/Generated/AdminCodecs.swift ../VirtWireTests/Generated/LogCodecs.swift
 // with: ../VirtWireTests/Generated/LockCodecs.swift ../VirtWireTests/Generated/KeepaliveCodecs.swift
+// with: ../VirtWireTests/Generated/TrunkCodecs.swift
 
 /// The decoders of the admin program.
 @_cdecl("LLVMFuzzerTestOneInput")

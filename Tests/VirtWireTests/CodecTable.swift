@@ -52,5 +52,5 @@ struct CodecTable: Sendable {
         events[E.descriptor.number] = Codec(E.Message.self)
     }
 
-    static let all: [CodecTable] = [.remote, .qemu, .admin, .log, .lock, .keepalive]
+    static let all: [CodecTable] = [.remote, .qemu, .admin, .log, .lock, .keepalive, .trunk]
 }

@@ -5,10 +5,10 @@ import VirtWire
 /// What the descriptions say of procedures beyond their types.
 struct RuleTests {
     @Test func programsHaveTheirNumbers() {
-        #expect(CodecTable.all.map(\.program.procedures.count) == [456, 7, 19, 4, 8, 2])
+        #expect(CodecTable.all.map(\.program.procedures.count) == [456, 7, 19, 4, 8, 2, 6])
         #expect(
             CodecTable.all.map(\.program.number)
-                == [0x2000_8086, 0x2000_8087, 0x0690_0690, 0x8753_9319, 0x0EA7_BEEF, 0x6B65_6570])
+                == [0x2000_8086, 0x2000_8087, 0x0690_0690, 0x8753_9319, 0x0EA7_BEEF, 0x6B65_6570, 0x7472_6E6B])
         for program in CodecTable.all.map(\.program) {
             #expect(program.procedures.map(\.number) == Array(1...Int32(program.procedures.count)))
             #expect(program.procedure(0) == nil)

@@ -2,22 +2,26 @@ import VirtCore
 import VirtOS
 
 extension Connection {
+    /// Another program can take over a socket only.
+    private var socket: FramedSocket? { port as? FramedSocket }
+
     /// Takes no more calls than those whose first bytes are here, so that another program can take over the socket.
-    func suspend() { socket.stopBetweenMessages() }
+    func suspend() { socket?.stopBetweenMessages() }
 
     /// Takes calls again.
-    func resume() { socket.continueReading() }
+    func resume() { socket?.continueReading() }
 
     /// Calls are not answered yet, or replies not read.
-    var isBusy: Bool { socket.isOpen && (!isFree || socket.unwritten > 0) }
+    var isBusy: Bool { port.isOpen && (!isFree || port.unwritten > 0) }
 
     /// A message has come in part.
-    var isInMessage: Bool { socket.isInMessage }
+    var isInMessage: Bool { socket?.isInMessage == true }
 
     private var isFree: Bool { inFlight == 0 && backlog.isEmpty && streams.isEmpty }
 
     /// Reads nothing more, and returns what another program needs to go on with this client; nil when something would be lost: the client has to end.
     func saved() -> SavedClient? {
+        guard let socket else { return nil }
         socket.stopReading()
         guard socket.isOpen, isFree, socket.unwritten == 0, let input = socket.partialMessage else { return nil }
         return SavedClient(
@@ -29,8 +33,8 @@ extension Connection {
     /// Starts with what an earlier program has read already; on the loop.
     func start(input: [UInt8]) {
         do {
-            try socket.restorePartialMessage(input)
-            try start()
+            try socket?.restorePartialMessage(input)
+            start()
         } catch {
             close(.failed(VirtError(wrapping: error)))
         }

@@ -56,7 +56,7 @@ extension Connection {
         stream.task?.cancel()
         stream.reader?.resume(throwing: CancellationError())
         stream.writer?.resume(throwing: CancellationError())
-        if stream.pausesSocket { socket.resumeReading() }
+        if stream.pausesSocket { port.resumeReading() }
     }
 
     func closeStreams() {
@@ -80,10 +80,10 @@ extension Connection {
         guard let stream = streams[serial] else { return }
         if !stream.pausesSocket, stream.machine.waitingBytes > StreamMachine.incomingLimit {
             streams[serial]?.pausesSocket = true
-            socket.pauseReading()
+            port.pauseReading()
         } else if stream.pausesSocket, stream.machine.waitingBytes < StreamMachine.incomingLimit / 2 {
             streams[serial]?.pausesSocket = false
-            socket.resumeReading()
+            port.resumeReading()
         }
     }
 
@@ -138,9 +138,9 @@ extension Connection {
 
     func writeStream(_ serial: UInt32, _ content: StreamPacket.Content) async throws {
         try Task.checkCancellation()
-        guard let header = streams[serial]?.header, socket.isOpen else { throw CancellationError() }
+        guard let header = streams[serial]?.header, port.isOpen else { throw CancellationError() }
         send(try StreamPacket.frame(header, content))
-        guard socket.unwritten > FramedSocket.highWater else { return }
+        guard port.unwritten > FramedSocket.highWater else { return }
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             if streams[serial] == nil || streams[serial]?.writer != nil {
                 continuation.resume(throwing: CancellationError())

@@ -11,7 +11,7 @@ actor Connection {
     nonisolated let server: ServerCore
     nonisolated let descriptor: DescriptorBox
     private let loop: EventLoop
-    let socket: FramedSocket
+    let port: any MessagePort
     var streams: [UInt32: OpenStream] = [:]
     var router: ConnectionRouter?
 
@@ -24,27 +24,33 @@ actor Connection {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
-    init(_ descriptor: DescriptorBox, client: ClientHandle, server: ServerCore) {
+    init(
+        _ port: LoopBound<some MessagePort>, _ descriptor: DescriptorBox, client: ClientHandle, server: ServerCore
+    ) {
         self.client = client
         self.server = server
         self.descriptor = descriptor
         loop = client.loop
-        socket = FramedSocket(descriptor, loop: client.loop)
+        self.port = port.value
         let limits = server.limits
         keepalive = Keepalive(interval: limits.keepaliveInterval, count: limits.keepaliveCount, now: .now())
     }
 
     /// Starts reading; on the loop.
-    func start() throws(VirtError) {
-        socket.onFrame = { [unowned self] frame in self.assumeIsolated { $0.handle(frame) } }
-        socket.onClosed = { ending in self.assumeIsolated { $0.closed(ending) } }
-        socket.onDrained = { [unowned self] in self.assumeIsolated { $0.drained() } }
+    func start() {
+        port.onFrame = { [unowned self] frame in self.assumeIsolated { $0.handle(frame) } }
+        port.onClosed = { ending in self.assumeIsolated { $0.closed(ending) } }
+        port.onDrained = { [unowned self] in self.assumeIsolated { $0.drained() } }
         if let routes = server.routes {
-            let router = ConnectionRouter(rules: routes, client: client, front: socket)
+            let router = ConnectionRouter(rules: routes, dialers: server.dialers, client: client, front: port)
             self.router = router
-            socket.onTurnEnd = { router.frontTurnEnded() }
+            port.onTurnEnd = { router.frontTurnEnded() }
         }
-        try socket.start()
+        do {
+            try port.start()
+        } catch {
+            close(.failed(error))
+        }
     }
 
     // MARK: Messages in
@@ -61,6 +67,7 @@ actor Connection {
 
     private func handleCall(_ frame: Frame) {
         let header = frame.header
+        if header.program == TrunkProgram.number, startTrunk(header) { return }
         guard let table = server.table(program: header.program, version: header.version) else {
             return reply(header, error: .rpc("Cannot find program \(header.program) version \(header.version)"))
         }
@@ -120,7 +127,7 @@ actor Connection {
         backlog.append(call)
         if backlog.bytes > Connection.backlogLimit, !backlogPausesSocket {
             backlogPausesSocket = true
-            socket.pauseReading()
+            port.pauseReading()
         }
     }
 
@@ -139,7 +146,7 @@ actor Connection {
     }
 
     private func finish(_ header: MessageHeader, _ answer: HandlerTable.Answer) throws {
-        guard socket.isOpen else { return }
+        guard port.isOpen else { return }
         try reply(header, descriptors: answer.descriptors, answer.encode)
         if let stream = answer.stream { open(stream, header) }
     }
@@ -150,14 +157,14 @@ actor Connection {
         if let next = backlog.takeFirst() { execute(next) }
         if backlogPausesSocket, backlog.bytes < Connection.backlogLimit / 2 {
             backlogPausesSocket = false
-            socket.resumeReading()
+            port.resumeReading()
         }
     }
 
     // MARK: Messages out
 
     func send(_ bytes: [UInt8]) {
-        socket.send(bytes)
+        port.send(bytes)
     }
 
     /// Sends a reply; nothing is sent when `encode` throws.
@@ -168,11 +175,11 @@ actor Connection {
         let type: MessageHeader.Kind = descriptors.isEmpty ? .reply : .replyWithDescriptors
         writer.begin(call.answer(type, .ok), descriptors: descriptors.count)
         try encode(&writer)
-        socket.send(try writer.finish(), descriptors: descriptors)
+        port.send(try writer.finish(), descriptors: descriptors)
         // A client that asks without reading the answers is not asked for more.
-        if socket.isFull(), !outputPausesSocket {
+        if port.isFull(), !outputPausesSocket {
             outputPausesSocket = true
-            socket.pauseReading()
+            port.pauseReading()
         }
     }
 
@@ -188,7 +195,7 @@ actor Connection {
     }
 
     func enableKeepalive() {
-        guard socket.isOpen, !keepalive.isEnabled else { return }
+        guard port.isOpen, !keepalive.isEnabled else { return }
         keepalive.enable(now: .now())
         if keepalive.isEnabled { scheduleKeepalive() }
     }
@@ -200,13 +207,13 @@ actor Connection {
     }
 
     private func tickKeepalive() {
-        guard socket.isOpen else { return }
-        switch keepalive.tick(now: .now(), readingPaused: socket.isPaused) {
+        guard port.isOpen else { return }
+        switch keepalive.tick(now: .now(), readingPaused: port.isPaused) {
         case .none: break
         case .sendPing: send(KeepaliveMessage.ping)
         case .close:
             log.info("client \(client.id) does not answer keepalive, closing it")
-            return socket.close(.failed(.rpc("connection closed due to keepalive timeout")))
+            return port.close(.failed(.rpc("connection closed due to keepalive timeout")))
         }
         scheduleKeepalive()
     }
@@ -214,14 +221,14 @@ actor Connection {
     // MARK: The end
 
     func close(_ ending: FramedSocket.Ending) {
-        socket.close(ending)
+        port.close(ending)
     }
 
     func closeWhenDrained() {
-        socket.closeWhenDrained()
+        port.closeWhenDrained()
     }
 
-    private func closed(_ ending: FramedSocket.Ending) {
+    func closed(_ ending: FramedSocket.Ending) {
         if case .failed(let error) = ending { log.info("client \(client.id): \(error.message)") }
         keepaliveTimer?.cancel()
         keepaliveTimer = nil
@@ -236,7 +243,7 @@ actor Connection {
     private func drained() {
         if outputPausesSocket {
             outputPausesSocket = false
-            socket.resumeReading()
+            port.resumeReading()
         }
         resumeStreamWriters()
         router?.frontDrained()

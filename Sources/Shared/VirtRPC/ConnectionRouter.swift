@@ -7,16 +7,18 @@ import VirtWire
 /// One upstream connection per daemon, opened on first use. Serials stay the client's own.
 final class ConnectionRouter {
     private let rules: ForwardingRules
+    private let dialers: Dialers
     private let client: ClientHandle
-    private let front: FramedSocket
+    private let front: any MessagePort
     private var upstreams: [ForwardingRules.Target: Upstream] = [:]
     /// Open streams of the client, by serial.
     private var streams: [UInt32: Upstream] = [:]
     /// Where the calls of each driver went before. The URI that it depends on is opened only once.
     private var known = [Upstream?](repeating: nil, count: ForwardingRules.Driver.allCases.count)
 
-    init(rules: ForwardingRules, client: ClientHandle, front: FramedSocket) {
+    init(rules: ForwardingRules, dialers: Dialers, client: ClientHandle, front: any MessagePort) {
         self.rules = rules
+        self.dialers = dialers
         self.client = client
         self.front = front
     }
@@ -60,7 +62,8 @@ final class ConnectionRouter {
 
     private func upstream(_ target: ForwardingRules.Target) -> Upstream {
         if let upstream = upstreams[target] { return upstream }
-        let upstream = Upstream(target, client: client, front: front, router: self)
+        let upstream = Upstream(
+            target, client: client, front: front, dialer: dialers.dialer(target, loop: client.loop), router: self)
         upstreams[target] = upstream
         return upstream
     }

@@ -15,6 +15,23 @@ package struct Frame {
     }
 }
 
+extension Frame {
+    /// A whole message that came as the content of another one.
+    init(message: ArraySlice<UInt8>, descriptors: [DescriptorBox]) throws(VirtError) {
+        var reader = XDRReader(message)
+        let length = try reader.uint32()
+        let header = try MessageHeader(from: &reader)
+        let count = header.carriesDescriptors ? try reader.uint32() : 0
+        guard Int(length) == message.count, Int(count) == descriptors.count else { throw XDRReader.failure }
+        self.init(header: header, bytes: message, descriptors: descriptors)
+    }
+
+    /// The same message in memory of its own.
+    init(copying frame: Frame) {
+        self.init(header: frame.header, bytes: Array(frame.bytes)[...], descriptors: frame.descriptors)
+    }
+}
+
 extension MessageHeader {
     /// The payload starts with a descriptor count, and as many carrier bytes follow the message.
     package var carriesDescriptors: Bool { type == .callWithDescriptors || type == .replyWithDescriptors }
@@ -39,7 +56,8 @@ package struct FrameDecoder {
     private var position: UInt64 = 0
     private var arrived: [(position: UInt64, descriptor: DescriptorBox)] = []
     private var lastLength = 0
-    private let limit: Int
+    /// Bytes of the largest message that is taken, length word included.
+    var limit: Int
 
     package init(limit: Int = largestMessage) {
         self.limit = limit

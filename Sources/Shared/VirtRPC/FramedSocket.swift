@@ -4,10 +4,7 @@ package import VirtOS
 import VirtWire
 
 /// A connected socket that reads and writes whole messages. Confined to its loop: create and call it there only.
-///
-/// The owner is told through `onFrame`, `onTurnEnd` (no message of what was read is left), `onDrained` (everything was
-/// written) and `onClosed` (once; the socket is gone).
-package final class FramedSocket {
+package final class FramedSocket: MessagePort {
     package enum Ending: Sendable, Equatable {
         case endOfFile
         case failed(VirtError)
@@ -18,6 +15,8 @@ package final class FramedSocket {
     /// Unwritten bytes at which a peer that does not read is given up.
     static let overflow = 96 << 20
     private static let framesPerTurn = 256
+    /// From this size on a message is written from where it lies, which costs less than to gather it with others.
+    private static let largeMessage = 16 << 10
 
     package let loop: EventLoop
     package var onFrame: ((Frame) -> Void)?
@@ -36,6 +35,7 @@ package final class FramedSocket {
     /// So much is queued that the owner was told to wait for `onDrained`.
     private var isOverfull = false
     private var closesWhenDrained = false
+    private var overflow = FramedSocket.overflow
     /// Less than `.all` while the daemon is being replaced.
     private var reads = Reading.all
 
@@ -58,10 +58,15 @@ package final class FramedSocket {
         if decoder.buffered > 0 { continueLater() }
     }
 
+    /// From now on it takes and keeps more than a single client's messages.
+    func widen(largestMessage: Int, overflow: Int) {
+        decoder.limit = largestMessage
+        self.overflow = overflow
+    }
+
     package var rawDescriptor: Int32 { descriptor.rawValue }
     package var unwritten: Int { output.bytes }
 
-    /// Whether the owner should stop producing; if so, `onDrained` will tell when it may go on.
     package func isFull() -> Bool {
         if output.bytes > FramedSocket.highWater { isOverfull = true }
         return isOverfull
@@ -69,10 +74,8 @@ package final class FramedSocket {
 
     package var isPaused: Bool { pauses > 0 }
 
-    /// Bytes were read behind the message that is being handled.
     var hasMoreInput: Bool { decoder.buffered > 0 }
 
-    /// Stops reading until as many `resumeReading` calls were made.
     package func pauseReading() {
         pauses += 1
         if pauses == 1 { updateInterest() }
@@ -128,17 +131,28 @@ package final class FramedSocket {
     }
 
     /// Queues a whole message and its descriptors; written at once unless the socket is in the middle of a turn.
-    package func send(_ message: [UInt8], descriptors: [DescriptorBox] = []) {
+    package func send(_ message: [UInt8], descriptors: [DescriptorBox]) {
         guard isOpen else { return }
         output.append(message, descriptors: descriptors)
         if corks == 0 { flush() }
     }
 
-    /// Sends a message that lies in another socket's buffer: without a copy when it can be written at once.
+    /// Sends a message in two parts; even in the middle of a turn when more than `batch` bytes wait.
+    func send(
+        _ header: MessageHeader, _ content: ArraySlice<UInt8>, descriptors: [DescriptorBox], flushAbove batch: Int
+    ) {
+        guard isOpen else { return }
+        output.append(header, copying: content, descriptors: descriptors)
+        if corks == 0 || output.bytes > batch && !wantsWrite { flush() }
+    }
+
+    /// Without a copy when it can be written at once and is not one of several small ones.
     func forward(_ message: ArraySlice<UInt8>, descriptors: [DescriptorBox]) {
         guard isOpen else { return }
         guard descriptors.isEmpty else { return send(Array(message), descriptors: descriptors) }
-        guard corks == 0 else { return output.append(copying: message) }
+        guard corks == 0 || message.count >= FramedSocket.largeMessage else { return output.append(copying: message) }
+        if !output.isEmpty, !wantsWrite { flush() }
+        guard isOpen else { return }
         do {
             try output.writeThrough(message, to: descriptor.rawValue)
         } catch {
@@ -147,7 +161,6 @@ package final class FramedSocket {
         if !output.isEmpty { flush() }
     }
 
-    /// Holds back what is sent until as many `uncork` calls were made: several messages take one system call.
     func cork() { corks += 1 }
 
     func uncork() {
@@ -162,7 +175,9 @@ package final class FramedSocket {
         if output.isEmpty { close(.endOfFile) }
     }
 
-    package func close(_ ending: Ending = .endOfFile) {
+    package func close() { close(.endOfFile) }
+
+    package func close(_ ending: Ending) {
         guard isOpen else { return }
         shutdown(descriptor.rawValue, Int32(SHUT_RDWR))
         leave(ending)
@@ -253,13 +268,6 @@ package final class FramedSocket {
         }
     }
 
-    /// Collects what is sent during `body` into as few system calls as possible.
-    package func corked(_ body: () -> Void) {
-        cork()
-        body()
-        uncork()
-    }
-
     // MARK: Writing
 
     private func flush() {
@@ -281,7 +289,7 @@ package final class FramedSocket {
                 updateInterest()
                 onDrained?()
             }
-        } else if output.bytes > FramedSocket.overflow {
+        } else if output.bytes > overflow {
             close(.failed(VirtError(.rpc, .rpc, "peer does not read: \(output.bytes) bytes are waiting")))
         } else if !wantsWrite {
             wantsWrite = true

@@ -1,5 +1,6 @@
 import VirtCore
 import VirtOS
+import VirtWire
 
 /// Bytes and descriptors waiting to be written to a socket, in order.
 ///
@@ -28,6 +29,26 @@ struct OutputQueue {
             tail.append(contentsOf: message)
         }
         closeSegment(descriptors)
+    }
+
+    /// Adds a message whose content lies in another buffer. A count of descriptors precedes the content if the
+    /// header says so.
+    mutating func append(
+        _ header: MessageHeader, copying content: ArraySlice<UInt8>, descriptors: [DescriptorBox]
+    ) {
+        let size = MessageHeader.size + (header.carriesDescriptors ? 4 : 0) + content.count
+        bytes += size
+        for word in [
+            UInt32(truncatingIfNeeded: size), header.program, header.version, UInt32(bitPattern: header.procedure),
+            UInt32(bitPattern: header.type.rawValue), header.serial, UInt32(bitPattern: header.status.rawValue),
+        ] { append(word) }
+        if header.carriesDescriptors { append(UInt32(descriptors.count)) }
+        tail.append(contentsOf: content)
+        closeSegment(descriptors)
+    }
+
+    private mutating func append(_ word: UInt32) {
+        unsafe withUnsafeBytes(of: word.bigEndian) { unsafe tail.append(contentsOf: $0) }
     }
 
     /// Adds a message without descriptors that lies in a larger buffer.

@@ -19,7 +19,7 @@ package final class RPCServer: Sendable {
     ) {
         core = ServerCore(name: name, tables: programs, limits: limits, routes: routes, access: access)
         self.loops = loops
-        core.onRemoved { [weak self] in self?.resumeListeners() }
+        core.onRemoved { [weak self] in self?.placeBecameFree() }
     }
 
     /// Adds a listening socket. Clients queue in its backlog until `startAccepting`.
@@ -64,9 +64,11 @@ package final class RPCServer: Sendable {
             try? await Task.sleep(for: .milliseconds(20))
         }
         for client in core.clients where !leaving.contains(client.id) { client.close() }
+        for trunk in core.trunks { trunk.loop.execute { trunk.close() } }
     }
 
-    private func resumeListeners() {
+    private func placeBecameFree() {
+        for trunk in core.trunks { trunk.loop.execute { trunk.admit() } }
         for listener in currentListeners where listener.isSuspended.load(ordering: .relaxed) {
             listener.loop.execute { listener.resume(self) }
         }
@@ -79,14 +81,11 @@ package final class RPCServer: Sendable {
             id: core.nextID(), loop: loop, identity: Identity(peerOf: descriptor), isReadOnly: readOnly,
             authentication: authentication, connectTime: Int64(time(nil)))
         let connection = register(descriptor, client)
-        loop.execute { connection.assumeIsolated { $0.start(input: []) } }
+        loop.execute { connection.assumeIsolated { $0.start() } }
     }
 
     func register(_ descriptor: DescriptorBox, _ client: ClientHandle) -> Connection {
-        let connection = Connection(descriptor, client: client, server: core)
-        client.state.withLock { $0.connection = connection }
-        core.added(client, connection)
-        return connection
+        core.register(client, LoopBound(FramedSocket(descriptor, loop: client.loop)), descriptor)
     }
 }
 
@@ -100,7 +99,7 @@ final class Listener: Sendable {
     let authentication: Authentication
     let ownerOnly: Bool
     let isSuspended = Atomic(false)
-    private let watch = LoopBound<Watch>()
+    private let watch = LoopBound<Watch?>(nil)
 
     init(
         _ descriptor: DescriptorBox, loop: EventLoop, readOnly: Bool, authentication: Authentication, ownerOnly: Bool
@@ -175,5 +174,6 @@ final class Listener: Sendable {
 
 /// A value that only its loop's thread touches; the class makes that visible to the compiler.
 final class LoopBound<Value>: @unchecked Sendable {
-    var value: Value?
+    var value: Value
+    init(_ value: Value) { self.value = value }
 }

@@ -44,6 +44,8 @@ package final class ServerCore: Sendable {
         var clients: [UInt64: Entry] = [:]
         /// Clients that have not authenticated yet.
         var anonymous: Set<UInt64> = []
+        /// Connections that carry clients of another daemon.
+        var trunks: [ObjectIdentifier: IncomingTrunk] = [:]
         var lastID: UInt64 = 0
         var running = 0
         var onRemoved: (@Sendable () -> Void)?
@@ -58,6 +60,9 @@ package final class ServerCore: Sendable {
     package let name: String
     let tables: [HandlerTable]
     let routes: ForwardingRules?
+    let dialers = Dialers()
+    /// Other daemons may pass their clients on over trunks: this is a server of libvirt's objects.
+    let takesTrunks: Bool
     private let access: any AccessControl
     private let state: Mutex<State>
 
@@ -67,6 +72,7 @@ package final class ServerCore: Sendable {
     ) {
         self.name = name
         self.tables = tables
+        takesTrunks = tables.contains { $0.program.number == RemoteProgram.number }
         self.routes = routes
         self.access = access
         state = Mutex(State(limits: limits))
@@ -117,7 +123,23 @@ package final class ServerCore: Sendable {
         set { state.withLock { $0.lastID = max($0.lastID, newValue) } }
     }
 
-    func added(_ client: ClientHandle, _ connection: Connection) {
+    /// Makes a client of a port, which is the loop's own from now on.
+    func register(
+        _ client: ClientHandle, _ port: LoopBound<some MessagePort>, _ descriptor: DescriptorBox
+    ) -> Connection {
+        let connection = Connection(port, descriptor, client: client, server: self)
+        client.state.withLock { $0.connection = connection }
+        added(client, connection)
+        return connection
+    }
+
+    var trunks: [IncomingTrunk] { state.withLock { Array($0.trunks.values) } }
+
+    func added(_ trunk: IncomingTrunk) { state.withLock { $0.trunks[ObjectIdentifier(trunk)] = trunk } }
+
+    func removed(_ trunk: IncomingTrunk) { state.withLock { $0.trunks[ObjectIdentifier(trunk)] = nil } }
+
+    private func added(_ client: ClientHandle, _ connection: Connection) {
         let isAnonymous = !client.isAuthenticated
         let notify = state.withLock { state in
             state.clients[client.id] = Entry(client: client, connection: connection)

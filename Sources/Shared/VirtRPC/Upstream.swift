@@ -36,9 +36,10 @@ final class Upstream {
     private let target: ForwardingRules.Target
     private let client: ClientHandle
     private unowned let router: ConnectionRouter
-    private let front: FramedSocket
+    private let front: any MessagePort
+    private let dialer: Dialer
     private var state = State.idle
-    private var socket: FramedSocket?
+    private var port: (any MessagePort)?
     private var handshake = Handshake()
     private var calls: [UInt32: Call] = [:]
     private var streams: [UInt32: MessageHeader] = [:]
@@ -55,10 +56,14 @@ final class Upstream {
     private var isCorked = false
     private var isClosed = false
 
-    init(_ target: ForwardingRules.Target, client: ClientHandle, front: FramedSocket, router: ConnectionRouter) {
+    init(
+        _ target: ForwardingRules.Target, client: ClientHandle, front: any MessagePort, dialer: Dialer,
+        router: ConnectionRouter
+    ) {
         self.target = target
         self.client = client
         self.front = front
+        self.dialer = dialer
         self.router = router
     }
 
@@ -100,25 +105,25 @@ final class Upstream {
     }
 
     private func write(_ bytes: ArraySlice<UInt8>, _ descriptors: [DescriptorBox]) {
-        guard state == .ready, let socket else {
+        guard state == .ready, let port else {
             queue.append((Array(bytes), descriptors))
             queuedBytes += bytes.count
             connect()
-            return pauseFront(if: (socket?.unwritten ?? 0) + queuedBytes)
+            return pauseFront(if: (port?.unwritten ?? 0) + queuedBytes)
         }
         if front.hasMoreInput, !isCorked {
             isCorked = true
-            socket.cork()
+            port.cork()
         }
-        socket.forward(bytes, descriptors: descriptors)
-        pauseFront(if: socket.unwritten)
+        port.forward(bytes, descriptors: descriptors)
+        pauseFront(if: port.unwritten)
     }
 
     /// The client's messages of this turn have been passed on.
     func frontTurnEnded() {
         guard isCorked else { return }
         isCorked = false
-        socket?.uncork()
+        port?.uncork()
     }
 
     private func pauseFront(if waiting: Int) {
@@ -139,32 +144,40 @@ final class Upstream {
         guard state == .idle, !isClosed else { return }
         retry?.cancel()
         retry = nil
-        let path = client.isReadOnly ? target.readOnlyPath : target.path
-        do {
-            let descriptor = DescriptorBox(try UnixSocket.connect(path: path))
-            let socket = FramedSocket(descriptor, loop: client.loop)
-            socket.onFrame = { [unowned self] in self.handle($0) }
-            socket.onTurnEnd = { [unowned self] in self.turnEnded() }
-            socket.onClosed = { [unowned self] in self.closed($0) }
-            socket.onDrained = { [unowned self] in self.drained() }
-            try socket.start()
-            self.socket = socket
-            state = .opening
-            handshake = Handshake(
-                uri: target.uri, isReadOnly: client.isReadOnly, identity: client.identity,
-                renewals: registrations.renewals)
-            advance(reply: nil)
-        } catch {
-            connectFailed(error)
+        state = .opening
+        dialer.open(readOnly: client.isReadOnly) { [weak self, dialer] result in
+            switch result {
+            case .failure(let error): self?.connectFailed(error)
+            case .success(let port):
+                if let self, !self.isClosed { return self.connected(port) }
+                port.close(.endOfFile)
+                dialer.ended(port, byDaemon: false)
+            }
         }
     }
 
+    private func connected(_ port: any MessagePort) {
+        port.onFrame = { [unowned self] in self.handle($0) }
+        port.onTurnEnd = { [unowned self] in self.turnEnded() }
+        port.onClosed = { [unowned self] in self.closed($0) }
+        port.onDrained = { [unowned self] in self.drained() }
+        self.port = port
+        handshake = Handshake(
+            uri: target.uri, isReadOnly: client.isReadOnly, identity: client.identity,
+            renewals: registrations.renewals)
+        advance(reply: nil)
+    }
+
     private func connectFailed(_ error: VirtError) {
+        guard !isClosed else { return }
+        state = .idle
         let now = MonotonicTime.now()
         let since = firstFailure ?? now
         firstFailure = since
         let isBusy = error.int1 == EAGAIN
-        let mayComeBack = wasReady && (error.int1 == ENOENT || error.int1 == ECONNREFUSED)
+        // Reset: it was there a moment ago.
+        let mayComeBack =
+            error.int1 == ECONNRESET || wasReady && (error.int1 == ENOENT || error.int1 == ECONNREFUSED)
         let hasWork = !queue.isEmpty || !opens.isEmpty
         if hasWork, !(isBusy || mayComeBack) || now - since > Upstream.patience {
             firstFailure = nil
@@ -186,14 +199,14 @@ final class Upstream {
     private func advance(reply: Frame?) {
         do {
             if let message = try handshake.next(reply: reply, registrations: &registrations) {
-                socket?.send(message)
+                port?.send(message)
             } else {
                 becomeReady()
             }
         } catch {
-            let socket = self.socket
+            let port = self.port
             failEverything(error)
-            socket?.close(.endOfFile)
+            port?.close(.endOfFile)
         }
     }
 
@@ -204,10 +217,10 @@ final class Upstream {
         for header in opens { front.send(XDRWriter.frame(header.answer(.reply, .ok))) }
         opens = []
         let waiting = takeQueue()
-        socket?.corked {
-            for (bytes, descriptors) in waiting { socket?.send(bytes, descriptors: descriptors) }
-        }
-        if (socket?.unwritten ?? 0) < FramedSocket.highWater { drained() }
+        port?.cork()
+        for (bytes, descriptors) in waiting { port?.send(bytes, descriptors: descriptors) }
+        port?.uncork()
+        if (port?.unwritten ?? 0) < FramedSocket.highWater { drained() }
     }
 
     private func takeQueue() -> [(bytes: [UInt8], descriptors: [DescriptorBox])] {
@@ -227,7 +240,7 @@ final class Upstream {
             pass(frame)
         case .streamHole: pass(frame)
         case .message where frame.header.program == KeepaliveMessage.program:
-            if frame.header.procedure == KeepaliveMessage.pingNumber { socket?.send(KeepaliveMessage.pong) }
+            if frame.header.procedure == KeepaliveMessage.pingNumber { port?.send(KeepaliveMessage.pong) }
         case .message: handleEvent(frame)
         default: break
         }
@@ -275,14 +288,14 @@ final class Upstream {
     private func pass(_ frame: Frame) { pass(frame.bytes, frame.descriptors) }
 
     private func pass(_ bytes: ArraySlice<UInt8>, _ descriptors: [DescriptorBox]) {
-        if !corksFront, socket?.hasMoreInput == true {
+        if !corksFront, port?.hasMoreInput == true {
             corksFront = true
             front.cork()
         }
         front.forward(bytes, descriptors: descriptors)
         if front.unwritten > FramedSocket.highWater, !isReadingPaused {
             isReadingPaused = true
-            socket?.pauseReading()
+            port?.pauseReading()
         }
     }
 
@@ -296,7 +309,7 @@ final class Upstream {
     func resumeReading() {
         guard isReadingPaused else { return }
         isReadingPaused = false
-        socket?.resumeReading()
+        port?.resumeReading()
     }
 
     private func endStream(_ serial: UInt32) {
@@ -307,7 +320,8 @@ final class Upstream {
     // MARK: The end
 
     private func closed(_ ending: FramedSocket.Ending) {
-        socket = nil
+        if let port { dialer.ended(port, byDaemon: true) }
+        port = nil
         isCorked = false
         let wasOpening = state == .opening
         state = .idle
@@ -316,7 +330,7 @@ final class Upstream {
         log.info("client \(client.id): connection to \(target.scheme) daemon is gone")
         if wasOpening {
             // The daemon went away during the handshake: what waits gets another try.
-            return connectFailed(.system(ECONNREFUSED, .rpc, "Failed to connect socket to '\(target.path)'"))
+            return connectFailed(.system(ECONNRESET, .rpc, "Failed to connect socket to '\(target.path)'"))
         }
         failCalls(.system(EIO, .rpc, "End of file while reading data: the \(target.scheme) daemon went away"))
         drained()
@@ -345,8 +359,10 @@ final class Upstream {
         retry?.cancel()
         retry = nil
         if pausesFront { pausesFront = false }
-        socket?.close(.endOfFile)
-        socket = nil
+        guard let port else { return }
+        self.port = nil
+        port.close(.endOfFile)
+        dialer.ended(port, byDaemon: false)
     }
 }
 
