@@ -81,7 +81,6 @@ let executables: [Target] = [
     .executableTarget(
         name: "rpcload", dependencies: ["CEpoll"], path: "Benchmarks/rpcload", swiftSettings: settings),
     .executableTarget(name: "rpcecho", path: "Benchmarks/echo"),
-    .executableTarget(name: "rpcrelay", path: "Benchmarks/relay"),
     .executableTarget(
         name: "modeltimes", dependencies: ["VirtModel", "VirtXML"], path: "Benchmarks/model", swiftSettings: settings),
     daemon("virtqemud", "QEMUDriver"), daemon("virtnetworkd", "NetworkDriver"), daemon("virtstoraged", "StorageDriver"),

@@ -13,7 +13,6 @@ rounds=${BENCH_ROUNDS:-2}
 load=$build/rpcload
 direct=/run/libvirt/virtqemud-sock
 front=/run/libvirt/libvirt-sock
-relay=/run/libvirt/relay-sock
 # On a disk: a definition is not durable in memory.
 work=$(mktemp -d /var/tmp/virtswarm-bench.XXXXXX)
 declare -A inside=() result=() sandbox=()
@@ -156,36 +155,20 @@ measure_echo() {
     echo_pid=
 }
 
-# measure_proxy NAME DEPTH CALL...: virtproxyd and the bare relay beside the daemon behind them, in turns.
+# measure_proxy NAME DEPTH CALL...: virtproxyd beside the daemon behind it, in turns.
 measure_proxy() {
     at ours test -S $front || return 0
     local name=$1 depth=$2 round socket
     shift 2
     say "  $name"
-    start_relay
     for round in $(seq "$rounds"); do
-        for socket in $direct $front $relay; do
+        for socket in $direct $front; do
             at ours "$load" load $socket 64 "$depth" "$seconds" "$@" |
                 value calls_per_s >>"$work/$name.$(basename $socket)"
         done
     done
     result[$name.c]=$(median <"$work/$name.virtqemud-sock")
     result[$name.ours]=$(median <"$work/$name.libvirt-sock")
-    result[$name.bound.c]=${result[$name.c]}
-    result[$name.bound.ours]=$(median <"$work/$name.relay-sock")
-    result[$name.share.c]=${result[$name.bound.ours]}
-    result[$name.share.ours]=${result[$name.ours]}
-}
-
-start_relay() {
-    at ours test -S $relay && return 0
-    nsenter --target "${inside[ours]}" --mount --net --pid -- setsid --fork "$build/rpcrelay" $relay $direct \
-        >/dev/null 2>>"$work/relay.log" </dev/null
-    local _
-    for _ in $(seq 100); do
-        at ours test -S $relay && return 0
-        sleep 0.05
-    done
 }
 
 # Processor time of a daemon so far, in ticks.
@@ -307,8 +290,6 @@ table() {
     for name in "state:proxystate" "XML:proxyxml" "state, 4 in flight:proxydeep" "list of $domains:proxylist"; do
         IFS=: read -r text name <<<"$name"
         row "$text through virtproxyd (direct under C)" "$name" ">=" 0.7
-        row "  through a bare relay in C (direct under C)" "$name.bound"
-        row "  virtproxyd against the bare relay (under C)" "$name.share"
     done
     row "definition, parse to format (C: define+XML), us" model "<=" 0.25
     row "  CPU of the whole daemon for define and XML" rewrite

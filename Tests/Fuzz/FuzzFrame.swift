@@ -43,4 +43,11 @@ private func check(_ frame: Frame) {
     precondition(frame.bytes.count <= 4096 && frame.payload.count <= frame.bytes.count)
     precondition(frame.descriptors.count <= FrameDecoder.mostDescriptors)
     precondition(frame.header.carriesDescriptors || frame.descriptors.isEmpty)
+    // As the record of a trunk, its content is a message again.
+    do {
+        let inner = try Frame(message: frame.payload, descriptors: frame.descriptors)
+        precondition(inner.payload.count < frame.payload.count)
+    } catch {
+        return
+    }
 }

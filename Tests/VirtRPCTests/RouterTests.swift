@@ -5,78 +5,6 @@ import VirtOS
 import VirtRPC
 import VirtWire
 
-/// A proxy in front of a pretended virtqemud and virtnetworkd, on sockets of a directory of its own.
-private final class ProxiedSwarm {
-    let directory: String
-    let loops = EventLoopGroup(count: 2)
-    let proxy: RPCServer
-    let events = EventHub<Int32>()
-    private(set) var qemu: RPCServer
-
-    static let document = String(repeating: "<capabilities/>", count: 40_000)
-
-    init() throws {
-        directory = "/tmp/virtswarm-router-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-        mkdir(directory, 0o700)
-        var table = HandlerTable(RemoteProgram.description)
-        RemoteConnectionHandlers.installProxy(into: &table)
-        proxy = RPCServer(
-            name: "proxy", loops: loops, programs: [table], routes: .proxy(runDirectory: directory))
-        proxy.listen(try UnixSocket.listen(path: "\(directory)/libvirt-sock", mode: 0o700))
-        proxy.startAccepting()
-        qemu = try Self.startQemu(directory, loops, events)
-    }
-
-    deinit {
-        loops.shutdown()
-        for name in ["libvirt-sock", "virtqemud-sock"] { unlink("\(directory)/\(name)") }
-        rmdir(directory)
-    }
-
-    private static func startQemu(
-        _ directory: String, _ loops: EventLoopGroup, _ events: EventHub<Int32>
-    ) throws -> RPCServer {
-        var table = HandlerTable(RemoteProgram.description)
-        RemoteConnectionHandlers.install(into: &table, ConnectionOptions(scheme: "qemu", type: "QEMU"))
-        table.onAsync(RemoteProgram.ConnectGetMaxVcpus.self) { arguments, _ in
-            if arguments.type == "never" { try await Task.sleep(for: .seconds(3600)) }
-            return RemoteConnectGetMaxVcpusRet(maxVcpus: 16)
-        }
-        table.on(RemoteProgram.ConnectGetCapabilities.self) { _, _ in
-            RemoteConnectGetCapabilitiesRet(capabilities: document)
-        }
-        table.on(RemoteProgram.ConnectDomainEventCallbackRegisterAny.self) { arguments, caller in
-            let id = events.subscribe(caller.client) { value, callbackID in
-                caller.client.send(
-                    RemoteProgram.DomainEventCallbackReboot.self,
-                    RemoteDomainEventCallbackRebootMsg(
-                        callbackID: callbackID,
-                        msg: RemoteDomainEventRebootMsg(
-                            dom: RemoteNonnullDomain(name: "d", uuid: UUID.random(), id: value))))
-            }
-            return RemoteConnectDomainEventCallbackRegisterAnyRet(callbackID: id)
-        }
-        let server = RPCServer(name: "qemu", loops: loops, programs: [table])
-        server.listen(try UnixSocket.listen(path: "\(directory)/virtqemud-sock", mode: 0o700))
-        server.startAccepting()
-        return server
-    }
-
-    func restartQemu() async throws {
-        await qemu.stop(grace: .zero)
-        unlink("\(directory)/virtqemud-sock")
-        qemu = try Self.startQemu(directory, loops, events)
-    }
-
-    func client() async throws -> RPCClient {
-        let client = try await RPCClient.connect(path: "\(directory)/libvirt-sock", loop: loops.next())
-        _ = try await client.call(RemoteProgram.AuthList.self, XDRVoid())
-        _ = try await client.call(
-            RemoteProgram.ConnectOpen.self, RemoteConnectOpenArgs(name: "qemu:///system", flags: 0))
-        return client
-    }
-}
-
 private func word(_ bytes: [UInt8], _ offset: Int) -> Int {
     bytes[offset..<(offset + 4)].reduce(0) { $0 << 8 | Int($1) }
 }
@@ -84,15 +12,17 @@ private func word(_ bytes: [UInt8], _ offset: Int) -> Int {
 @Suite struct RouterTests {
     private let maxVcpus = RemoteConnectGetMaxVcpusArgs(type: nil)
 
-    @Test func `a call through the proxy is answered by the daemon behind it`() async throws {
-        let swarm = try ProxiedSwarm()
+    @Test(arguments: ProxiedSwarm.Road.allCases)
+    func `a call through the proxy is answered by the daemon behind it`(road: ProxiedSwarm.Road) async throws {
+        let swarm = try ProxiedSwarm(road)
         let client = try await swarm.client()
         #expect(try await client.call(RemoteProgram.ConnectGetMaxVcpus.self, maxVcpus).maxVcpus == 16)
         #expect(try await client.call(RemoteProgram.ConnectGetUri.self, XDRVoid()).uri == "qemu:///system")
     }
 
-    @Test func `the daemon behind sees who the client is`() async throws {
-        let swarm = try ProxiedSwarm()
+    @Test(arguments: ProxiedSwarm.Road.allCases)
+    func `the daemon behind sees who the client is`(road: ProxiedSwarm.Road) async throws {
+        let swarm = try ProxiedSwarm(road)
         let client = try await swarm.client()
         _ = try await client.call(RemoteProgram.ConnectGetMaxVcpus.self, maxVcpus)
         let identity = try #require(swarm.qemu.core.clients.first?.identity)
@@ -111,8 +41,11 @@ private func word(_ bytes: [UInt8], _ offset: Int) -> Int {
         #expect(try await client.call(RemoteProgram.ConnectGetMaxVcpus.self, maxVcpus).maxVcpus == 16)
     }
 
-    @Test func `a restarted daemon gets the event registrations again and a call in flight fails`() async throws {
-        let swarm = try ProxiedSwarm()
+    @Test(arguments: ProxiedSwarm.Road.allCases)
+    func `a restarted daemon gets the event registrations again and a call in flight fails`(
+        road: ProxiedSwarm.Road
+    ) async throws {
+        let swarm = try ProxiedSwarm(road)
         let client = try await swarm.client()
         let events = Mailbox<RemoteDomainEventCallbackRebootMsg>()
         client.onEvent(RemoteProgram.DomainEventCallbackReboot.self) { events.put($0) }
@@ -136,14 +69,12 @@ private func word(_ bytes: [UInt8], _ offset: Int) -> Int {
         #expect(event.callbackID == 0)
     }
 
-    @Test func `calls that arrive together, cut anywhere, are all passed on and answered in order`() async throws {
-        let swarm = try ProxiedSwarm()
-        let socket = DescriptorBox(try UnixSocket.connect(path: "\(swarm.directory)/libvirt-sock"))
-        let open = try XDRWriter.frame(
-            MessageHeader(RemoteProgram.ConnectOpen.descriptor, type: .call, serial: 1),
-            RemoteConnectOpenArgs(name: "qemu:///system", flags: 0))
-        try RawPeer.write(socket, open)
-        #expect(try RawPeer.read(socket).count == MessageHeader.size)
+    @Test(arguments: ProxiedSwarm.Road.allCases)
+    func `calls that arrive together, cut anywhere, are all passed on and answered in order`(
+        road: ProxiedSwarm.Road
+    ) async throws {
+        let swarm = try ProxiedSwarm(road)
+        let socket = try swarm.rawClient()
         let uri = MessageHeader(RemoteProgram.ConnectGetType.descriptor, type: .call, serial: 0)
         var calls: [UInt8] = []
         for serial in 2..<102 {
@@ -166,8 +97,9 @@ private func word(_ bytes: [UInt8], _ offset: Int) -> Int {
         #expect(serials == Array(2..<102))
     }
 
-    @Test func `documents larger than a socket takes arrive whole through the proxy`() async throws {
-        let swarm = try ProxiedSwarm()
+    @Test(arguments: ProxiedSwarm.Road.allCases)
+    func `documents larger than a socket takes arrive whole through the proxy`(road: ProxiedSwarm.Road) async throws {
+        let swarm = try ProxiedSwarm(road)
         let client = try await swarm.client()
         try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<40 {

@@ -17,7 +17,7 @@ package struct Frame {
 
 extension Frame {
     /// A whole message that came as the content of another one.
-    init(message: ArraySlice<UInt8>, descriptors: [DescriptorBox]) throws(VirtError) {
+    package init(message: ArraySlice<UInt8>, descriptors: [DescriptorBox]) throws(VirtError) {
         var reader = XDRReader(message)
         let length = try reader.uint32()
         let header = try MessageHeader(from: &reader)

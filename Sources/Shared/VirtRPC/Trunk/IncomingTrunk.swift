@@ -29,17 +29,20 @@ final class IncomingTrunk: @unchecked Sendable {
     func close() { trunk.close() }
 
     private func opened(_ channel: TrunkChannel, _ isReadOnly: Bool) {
-        waiting.append((channel, isReadOnly))
-        // It holds what comes until it is a client.
+        if waiting.isEmpty, server.hasRoom { return admit(channel, isReadOnly) }
         channel.pauseReading()
+        waiting.append((channel, isReadOnly))
+        // A place may have become free between the check and the wait.
         admit()
     }
 
-    /// Takes channels as clients as long as there is room.
+    /// Takes waiting channels as clients as long as there is room.
     func admit() {
-        while let first = waiting.first, !first.channel.isOpen || server.hasRoom {
+        while let (channel, isReadOnly) = waiting.first, !channel.isOpen || server.hasRoom {
             waiting.removeFirst()
-            if first.channel.isOpen { admit(first.channel, first.isReadOnly) }
+            guard channel.isOpen else { continue }
+            admit(channel, isReadOnly)
+            channel.resumeReading()
         }
     }
 
@@ -50,7 +53,6 @@ final class IncomingTrunk: @unchecked Sendable {
             connectTime: Int64(time(nil)))
         let connection = server.register(client, LoopBound(channel), descriptor)
         connection.assumeIsolated { $0.start() }
-        channel.resumeReading()
     }
 }
 

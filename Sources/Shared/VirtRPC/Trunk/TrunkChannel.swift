@@ -21,6 +21,7 @@ final class TrunkChannel: MessagePort {
     private var pauses = 0
     /// Messages that came while no more were wanted.
     private var input: ArraySlice<Frame> = []
+    private var inputBytes = 0
     /// Messages that the peer does not want yet.
     private var output: ArraySlice<(message: [UInt8], descriptors: [DescriptorBox])> = []
     private var heldBytes = 0
@@ -61,11 +62,17 @@ final class TrunkChannel: MessagePort {
             onFrame?(frame)
         } else {
             input.append(Frame(copying: frame))
+            inputBytes += frame.bytes.count
+            // It was asked to wait.
+            if inputBytes > FramedSocket.overflow { close(.failed(.rpc("peer does not wait"))) }
         }
     }
 
     private func deliverInput() {
-        while pauses == 0, let frame = input.popFirst() { onFrame?(frame) }
+        while pauses == 0, let frame = input.popFirst() {
+            inputBytes -= frame.bytes.count
+            onFrame?(frame)
+        }
         onTurnEnd?()
     }
 
