@@ -18,6 +18,7 @@ final class DaemonRuntime: Sendable {
     private let activation: Activation
     let stopRequest = OneShot<Int32>()
     private let isServing = Atomic(false)
+    private let isReloadWanted = Atomic(false)
     private let replacement = Mutex(ReplacementRequest())
 
     init(_ start: DaemonStart, _ context: DaemonContext, _ activation: Activation) {
@@ -109,8 +110,8 @@ final class DaemonRuntime: Sendable {
                 log.info("signal \(number): the daemon ends")
                 stopRequest.fulfil(0)
             case SIGHUP:
-                guard isServing.load(ordering: .acquiring) else { return }
-                Task(executorPreference: context.loops.next()) { await self.reload(driver) }
+                isReloadWanted.store(true, ordering: .sequentiallyConsistent)
+                reloadIfWanted(driver)
             case SIGUSR1 where start.description.isReplaceable:
                 replacement.withLock { $0.isWanted = true }
                 replaceIfWanted(driver, servers)
@@ -139,10 +140,11 @@ final class DaemonRuntime: Sendable {
         context.inhibitor.release("initialisation")
         servers.main.startAccepting()
         servers.admin.startAccepting()
-        isServing.store(true, ordering: .releasing)
+        isServing.store(true, ordering: .sequentiallyConsistent)
         context.notify.ready(status: "serving")
         clinux_forget_start()
         servers.idle.useChanged()
+        reloadIfWanted(driver)
         replaceIfWanted(driver, servers)
         let status = await stopRequest.wait()
         await replacement.withLock { $0.task }?.value
@@ -171,6 +173,14 @@ final class DaemonRuntime: Sendable {
                 await replaceProgram(driver, servers)
             }
         }
+    }
+
+    /// Reloads if SIGHUP asked for it; a daemon that starts may have read the files before that, and reloads when it serves.
+    private func reloadIfWanted(_ driver: any DaemonDriver) {
+        guard isServing.load(ordering: .sequentiallyConsistent),
+            isReloadWanted.exchange(false, ordering: .sequentiallyConsistent)
+        else { return }
+        Task(executorPreference: context.loops.next()) { await self.reload(driver) }
     }
 
     /// SIGHUP: the driver's files are read again; the daemon's own configuration is not.
