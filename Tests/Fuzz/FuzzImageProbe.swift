@@ -1,5 +1,4 @@
 // modules: CLinux CLibXML2 VirtCore VirtXML VirtModel
-// with: ../../Sources/virtstoraged/Driver/Probe/HeaderBytes.swift ../../Sources/virtstoraged/Driver/Probe/ImageMetadata.swift ../../Sources/virtstoraged/Driver/Probe/ImageProbe.swift ../../Sources/virtstoraged/Driver/Probe/ImageProbe+Formats.swift
 // flags: -lxml2 -Xcc -I/usr/include/libxml2
 
 import VirtModel

@@ -1,8 +1,6 @@
 import Testing
 import VirtModel
 
-@testable import StorageDriver
-
 /// Headers as bytes at their places.
 struct Header {
     var bytes: [UInt8]
@@ -96,6 +94,16 @@ struct ImageProbeTests {
         let text = "# Disk DescriptorFile\nversion=1\nparentFileNameHint=\"base.vmdk\"\n"
         let header = Header().text(0, "KDMV").little32(4, 1).text(512, text)
         #expect(ImageProbe.metadata(header.bytes).backingPath == "base.vmdk")
+    }
+
+    @Test("Relative names count from the image's directory; other hosts' images are no files")
+    func names() {
+        #expect(ImageProbe.localPath("base", of: "/images/top") == "/images/base")
+        #expect(ImageProbe.localPath("../base", of: "/images/top") == "/images/../base")
+        #expect(ImageProbe.localPath("/base", of: "/images/top") == "/base")
+        #expect(ImageProbe.localPath("base", of: "top") == "base")
+        #expect(ImageProbe.localPath("nbd://host/export", of: "/images/top") == nil)
+        #expect(ImageProbe.localPath("json:{}", of: "/images/top") == nil)
     }
 
     static let hostile: [Header] = [

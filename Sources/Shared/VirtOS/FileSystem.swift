@@ -10,6 +10,29 @@ package enum FileSystem {
         return try readAll(file.rawValue, path, limit)
     }
 
+    /// The first `count` bytes of a file or block device, or all if there are fewer. It never waits for a writer of a pipe.
+    package static func start(of path: String, _ count: Int) throws(VirtError) -> [UInt8] {
+        let file = try OwnedDescriptor(opening: path, O_RDONLY | O_NONBLOCK)
+        return try start(of: file.rawValue, count, name: path)
+    }
+
+    /// The same of an open file, wherever its position is.
+    package static func start(of file: Int32, _ count: Int, name: String) throws(VirtError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var done = 0
+        while done < count {
+            let got = unsafe bytes.withUnsafeMutableBytes {
+                unsafe Glibc.pread(file, $0.baseAddress?.advanced(by: done), count - done, off_t(done))
+            }
+            if got < 0, errno == EINTR { continue }
+            guard got >= 0 else { throw .system(errno, .storage, "cannot read header '\(name)'") }
+            if got == 0 { break }
+            done += got
+        }
+        bytes.removeSubrange(done...)
+        return bytes
+    }
+
     private static func readAll(_ file: Int32, _ path: String, _ limit: Int) throws(VirtError) -> [UInt8] {
         var status = stat()
         let size = unsafe fstat(file, &status) == 0 && status.st_size > 0 ? Int(status.st_size) : 0

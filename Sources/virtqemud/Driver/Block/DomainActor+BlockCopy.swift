@@ -102,7 +102,9 @@ extension DomainActor {
         if !reuses {
             format.type = disk.driver?.type ?? "raw"
         } else if let path {
-            format.type = try await BlockingPool.shared.run { try ImageHeader.read(path).format.rawValue }
+            format.type = try await BlockingPool.shared.run {
+                ImageProbe.format(try FileSystem.start(of: path, ImageProbe.headerSize)).rawValue
+            }
         } else {
             throw VirtError(.configUnsupported, .qemu, "reused mirror destination format must be specified")
         }

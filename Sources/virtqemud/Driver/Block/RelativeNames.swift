@@ -10,9 +10,11 @@ enum RelativeNames {
         return try await BlockingPool.shared.run {
             var names: [String?] = paths.map { _ in nil }
             for (position, path) in paths.enumerated().dropLast() {
-                guard let path, let header = try? ImageHeader.read(path), let backing = header.backing else { continue }
-                let isAbsolute = backing.hasPrefix("/") || backing.hasPrefix("json:") || backing.contains(":/")
-                names[position + 1] = isAbsolute ? nil : backing
+                guard let path, let start = try? FileSystem.start(of: path, ImageProbe.headerSize),
+                    let backing = ImageProbe.metadata(start).backingPath
+                else { continue }
+                let isRelative = !backing.hasPrefix("/") && ImageProbe.isLocal(backing)
+                names[position + 1] = isRelative ? backing : nil
             }
             return names
         }

@@ -50,8 +50,10 @@ extension Disk {
         _ store: BackingStore?, below path: String?, _ format: String?, depth: Int
     ) throws(VirtError) -> BackingStore {
         guard var store else {
-            guard let path, format == "qcow2" else { return BackingStore() }
-            return try below(path, depth: depth)
+            guard let path, let format = format.flatMap(StorageFileFormat.init(rawValue:)) else {
+                return BackingStore()
+            }
+            return try below(path, format, depth: depth)
         }
         guard let source = store.source else { return store }
         if let path, let next = source.hostPath {
@@ -81,15 +83,18 @@ extension Disk {
         throw .system(code, .storage, "Cannot access storage file '\(path)'\(user)")
     }
 
-    /// The images below a qcow2 image; an empty store ends the chain.
-    private static func below(_ path: String, depth: Int) throws(VirtError) -> BackingStore {
+    /// The images below an image of that format; an empty store ends the chain.
+    private static func below(
+        _ path: String, _ format: StorageFileFormat, depth: Int
+    ) throws(VirtError) -> BackingStore {
         var store = BackingStore()
-        let header = try ImageHeader.read(path)
-        guard let name = header.backing else { return store }
+        guard format.canHaveBackingImage else { return store }
+        let header = ImageProbe.metadata(try FileSystem.start(of: path, ImageProbe.headerSize), as: format)
+        guard let name = header.backingPath else { return store }
         guard depth < 200 else {
             throw VirtError(.internalError, .storage, "backing store for '\(path)' is self-referential or too deep")
         }
-        guard let next = ImageHeader.resolve(name, relativeTo: path) else {
+        guard let next = ImageProbe.localPath(name, of: path) else {
             throw VirtError(.operationUnsupported, .storage, "backing image '\(name)' of '\(path)' is no local file")
         }
         guard let format = header.backingFormat else {
@@ -108,13 +113,9 @@ extension Disk {
         store.source = source
         store.isDetected = true
         var kind = DiskFormat()
-        kind.type = format
+        kind.type = format.rawValue
         store.format = kind
-        if format == "qcow2" {
-            store.backingStore = try below(next, depth: depth + 1)
-        } else {
-            store.backingStore = BackingStore()
-        }
+        store.backingStore = try below(next, format, depth: depth + 1)
         return store
     }
 }

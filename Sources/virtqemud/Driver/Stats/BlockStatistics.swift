@@ -2,6 +2,7 @@ import Glibc
 import VirtCore
 import Synchronization
 import VirtModel
+import VirtOS
 
 /// What QEMU counts for one drive.
 struct BlockStatistics: Sendable, Equatable {
@@ -127,7 +128,9 @@ final class CapacityCache: Sendable {
         {
             return known.capacity
         }
-        let capacity = (try? ImageHeader.read(path))?.capacity
+        let capacity = (try? FileSystem.start(of: path, ImageProbe.headerSize)).flatMap {
+            ImageProbe.metadata($0).capacity
+        }
         let entry = Entry(
             inode: UInt64(status.st_ino), size: Int64(status.st_size), seconds: seconds, nanoseconds: nanoseconds,
             capacity: capacity)

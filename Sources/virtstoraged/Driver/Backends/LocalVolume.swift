@@ -59,19 +59,7 @@ enum LocalVolume {
     /// The first bytes; nil for directories.
     private static func header(_ found: borrowing Found) throws(VirtError) -> [UInt8]? {
         if found.status.kind == .directory { return nil }
-        var bytes = [UInt8](repeating: 0, count: ImageProbe.headerSize)
-        var done = 0
-        while done < bytes.count {
-            let count = unsafe bytes.withUnsafeMutableBytes {
-                unsafe pread(found.file.rawValue, $0.baseAddress?.advanced(by: done), $0.count - done, off_t(done))
-            }
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw .system(errno, .storage, "cannot read header '\(found.path)'") }
-            if count == 0 { break }
-            done += count
-        }
-        bytes.removeSubrange(done...)
-        return bytes
+        return try FileSystem.start(of: found.file.rawValue, ImageProbe.headerSize, name: found.path)
     }
 
     // MARK: Describing
@@ -142,46 +130,29 @@ enum LocalVolume {
         _ name: String, _ format: StorageFileFormat?, of path: String
     ) -> StorageVolume.Target {
         var target = StorageVolume.Target()
-        guard isLocal(name) else {
+        guard let local = ImageProbe.localPath(name, of: path) else {
             target.path = name
             target.format = name.hasPrefix("json:") ? .raw : format ?? .raw
             return target
         }
-        target.path = name.hasPrefix("/") ? name : FileSystem.directory(of: path) + "/" + name
+        target.path = local
         if let format {
             target.format = format
-        } else if let header = try? FileSystem.prefix(of: target.path, ImageProbe.headerSize) {
+        } else if let status = FileStatus(path: local), status.kind == .file || status.kind == .block,
+            let header = try? FileSystem.start(of: local, ImageProbe.headerSize)
+        {
             target.format = ImageProbe.format(header)
         }
         return updated(target)
     }
 
-    /// Names with a protocol lead elsewhere, as QEMU reads them.
-    static func isLocal(_ name: String) -> Bool {
-        guard let colon = name.firstIndex(of: ":") else { return true }
-        let scheme = name[..<colon]
-        return scheme.isEmpty || scheme.contains { !($0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0))) }
-    }
-
     private static func updated(_ backing: StorageVolume.Target) -> StorageVolume.Target {
         var backing = backing
-        guard isLocal(backing.path), let status = FileStatus(path: backing.path), status.kind != .other else {
+        guard ImageProbe.isLocal(backing.path), let status = FileStatus(path: backing.path), status.kind != .other
+        else {
             return backing
         }
         set(&backing, status)
         return backing
-    }
-}
-
-extension FileSystem {
-    /// The first bytes of a regular file or block device.
-    static func prefix(of path: String, _ count: Int) throws(VirtError) -> [UInt8] {
-        guard let status = FileStatus(path: path), status.kind == .file || status.kind == .block else { return [] }
-        let file = try OwnedDescriptor(opening: path, O_RDONLY | O_NONBLOCK)
-        var bytes = [UInt8](repeating: 0, count: count)
-        let size = unsafe pread(file.rawValue, &bytes, count, 0)
-        guard size >= 0 else { throw .system(errno, .storage, "cannot read header '\(path)'") }
-        bytes.removeSubrange(size...)
-        return bytes
     }
 }

@@ -133,7 +133,7 @@ extension DirectoryBackend {
         }
         if !overwrites {
             let isEmpty = try await BlockingPool.shared.run {
-                try FileSystem.prefix(of: device, 1 << 17).allSatisfy { $0 == 0 }
+                try FileSystem.start(of: device, 1 << 17).allSatisfy { $0 == 0 }
             }
             guard isEmpty else {
                 throw VirtError(

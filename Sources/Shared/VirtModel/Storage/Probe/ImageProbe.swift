@@ -1,18 +1,16 @@
-import VirtModel
-
 /// Recognises image files by their headers and reads what these say. Pure: bytes in, values out; no header can make it
 /// read beyond the bytes or keep more than they hold.
-enum ImageProbe {
+package enum ImageProbe {
     /// How much of a file is worth reading: the farthest magic is ISO 9660's.
-    static let headerSize = 0x8200
+    package static let headerSize = 0x8200
 
     /// The format and everything else that the header says.
-    static func metadata(_ bytes: [UInt8]) -> ImageMetadata {
+    package static func metadata(_ bytes: [UInt8]) -> ImageMetadata {
         metadata(bytes, as: format(bytes))
     }
 
     /// What the header says when it is read as that format.
-    static func metadata(_ bytes: [UInt8], as format: StorageFileFormat) -> ImageMetadata {
+    package static func metadata(_ bytes: [UInt8], as format: StorageFileFormat) -> ImageMetadata {
         let header = HeaderBytes(bytes)
         var result = ImageMetadata(format: format)
         if let place = sizePlaces[format] { result.capacity = capacity(header, place) }
@@ -29,7 +27,7 @@ enum ImageProbe {
     }
 
     /// The format that the header shows; raw when it shows none.
-    static func format(_ bytes: [UInt8]) -> StorageFileFormat {
+    package static func format(_ bytes: [UInt8]) -> StorageFileFormat {
         let header = HeaderBytes(bytes)
         return signatures.first { $0.matches(header) }?.format ?? .raw
     }
@@ -99,5 +97,23 @@ enum ImageProbe {
         let (size, overflow) = number.multipliedReportingOverflow(by: place.multiplier)
         guard !overflow, size <= UInt64(Int64.max), size > 0 else { return nil }
         return size
+    }
+
+    // MARK: Names
+
+    /// The file that a backing name in the header of the image `path` stands for: relative names count from the image's
+    /// directory. Nil: it is no file of this host.
+    package static func localPath(_ backing: String, of path: String) -> String? {
+        guard isLocal(backing) else { return nil }
+        if backing.hasPrefix("/") { return backing }
+        guard let slash = path.lastIndex(of: "/") else { return backing }
+        return path[...slash] + backing
+    }
+
+    /// Names with a protocol lead elsewhere, as QEMU reads them.
+    package static func isLocal(_ backing: String) -> Bool {
+        guard let colon = backing.firstIndex(of: ":") else { return true }
+        let scheme = backing[..<colon]
+        return scheme.isEmpty || scheme.contains { !($0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0))) }
     }
 }

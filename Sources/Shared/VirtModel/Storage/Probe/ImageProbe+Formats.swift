@@ -1,5 +1,3 @@
-import VirtModel
-
 // What single formats keep in their headers.
 extension ImageProbe {
     /// QEMU takes no longer names.
