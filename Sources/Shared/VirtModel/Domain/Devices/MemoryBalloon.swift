@@ -1,0 +1,29 @@
+package import VirtXML
+
+/// The device that gives memory back (`<memballoon>`).
+package struct MemoryBalloon: Equatable, Sendable, XMLMappable {
+    package enum Model: String, XMLEnum {
+        case virtio, xen, none
+        case virtioTransitional = "virtio-transitional"
+        case virtioNonTransitional = "virtio-non-transitional"
+    }
+
+    package var model = Model.virtio
+    package var autodeflate: Bool?
+    package var freePageReporting: Bool?
+    package var statsPeriod: Int32?
+    package var virtio = VirtioOptions()
+    package var info = DeviceInfo()
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.required("model", &model)
+        try x.attribute("autodeflate", &autodeflate, .onOff)
+        try x.attribute("freePageReporting", &freePageReporting, .onOff)
+        try x.valueElement("stats", "period", &statsPeriod)
+        if x.isReading, let period = statsPeriod, period <= 0 { statsPeriod = nil }
+        try info.map(&x)
+        try x.group("driver") { try virtio.map(&$0) }
+    }
+}

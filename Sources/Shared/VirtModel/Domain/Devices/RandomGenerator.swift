@@ -1,0 +1,43 @@
+import VirtCore
+package import VirtXML
+
+/// A source of random numbers (`<rng>`).
+package struct RandomGenerator: Equatable, Sendable, XMLMappable {
+    package enum Backend: String, XMLEnum { case random, egd, builtin }
+
+    package var model = Disk.Model.virtio
+    package var rateBytes: UInt32?
+    package var ratePeriod: UInt32?
+    package var backend = Backend.random
+    package var device: String?
+    package var source = CharacterSource(.udp)
+    package var virtio = VirtioOptions()
+    package var info = DeviceInfo()
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.required("model", &model)
+        try x.group("rate") { x in
+            try x.attribute("bytes", &rateBytes)
+            try x.attribute("period", &ratePeriod)
+        }
+        if x.isReading, x.node?.children("backend").count != 1 {
+            throw VirtError.malformed("only one RNG backend is supported")
+        }
+        try x.group("backend") { try mapBackend(&$0) }
+        try x.group("driver") { try virtio.map(&$0) }
+        try info.map(&x)
+    }
+
+    private mutating func mapBackend<M: ElementMapper>(_ x: inout M) throws {
+        try x.required("model", &backend)
+        switch backend {
+        case .random: try x.text(&device)
+        case .egd:
+            try source.mapType(&x)
+            try source.map(&x)
+        case .builtin: break
+        }
+    }
+}

@@ -1,0 +1,22 @@
+package import VirtXML
+
+/// A device for sockets between host and guest (`<vsock>`).
+package struct VSock: Equatable, Sendable, XMLMappable {
+    package var model: Disk.Model?
+    package var autoCID: Bool?
+    package var cid: UInt32?
+    package var virtio = VirtioOptions()
+    package var info = DeviceInfo()
+
+    package init() {}
+
+    package mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        try x.attribute("model", &model)
+        try x.group("cid") { x in
+            try x.attribute("auto", &autoCID)
+            try x.attribute("address", &cid)
+        }
+        try info.map(&x)
+        try x.group("driver") { try virtio.map(&$0) }
+    }
+}
