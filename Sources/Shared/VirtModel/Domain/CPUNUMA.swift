@@ -176,3 +176,15 @@ extension CPU {
         }
     }
 }
+
+extension CPU.NUMA {
+    /// CPUs that belong to no node go to the first one.
+    mutating func complete(maximum: UInt32) {
+        guard !cells.isEmpty else { return }
+        var assigned: Set<UInt32> = []
+        for cell in cells { assigned.formUnion(cell.cpus?.members ?? []) }
+        guard maximum <= 16384, assigned.count < Int(maximum) else { return }
+        let missing = (0..<maximum).filter { !assigned.contains($0) }
+        cells[0].cpus = BitSet((cells[0].cpus?.members ?? []) + missing)
+    }
+}

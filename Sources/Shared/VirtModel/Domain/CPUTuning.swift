@@ -210,3 +210,39 @@ package struct NUMATuning: Equatable, Sendable, XMLMappable {
         }
     }
 }
+
+extension CPUTuning {
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        let known = Set(context.domain.iothreadIDs.map(\.id))
+        for scheduler in iothreadSchedulers {
+            for id in scheduler.iothreads.members where !known.contains(id) {
+                throw VirtError.unsupported("Cannot find 'iothread' : \(id)")
+            }
+        }
+        for pin in iothreadPins where !known.contains(pin.iothread) {
+            throw VirtError.malformed("Cannot find iothread id='\(pin.iothread)' from iothreadpin")
+        }
+        if !cacheTunes.isEmpty || !memoryTunes.isEmpty, context.domain.type != .kvm {
+            throw VirtError.unsupported("cachetune is only supported for KVM domains", .qemu)
+        }
+    }
+}
+
+extension NUMATuning {
+    func validate() throws(VirtError) {
+        if placement == .static, nodeset == nil {
+            throw VirtError.unsupported("nodeset for NUMA memory tuning must be set if 'placement' is 'static'")
+        }
+        if placement == .auto, !nodes.isEmpty {
+            throw VirtError.unsupported("Per-node binding is not compatible with automatic NUMA placement.")
+        }
+        for node in nodes where (node.mode == .restrictive) != (mode == .restrictive) {
+            throw VirtError.malformed(
+                mode == .restrictive
+                    ? "'restrictive' mode is required in memnode element when mode is 'restrictive' in memory element"
+                    : "'restrictive' mode is not allowed in memnode element unless mode is 'restrictive' in "
+                        + "memory element",
+                .none)
+        }
+    }
+}

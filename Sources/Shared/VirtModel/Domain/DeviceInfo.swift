@@ -59,6 +59,14 @@ package struct DeviceInfo: Equatable, Sendable {
     }
 }
 
+extension DeviceInfo {
+    /// Refuses a place that the guest's machine has not.
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        guard address?.pci?.zpci != nil, !context.emulator.has("zpci") else { return }
+        throw VirtError.unsupported("This QEMU binary doesn't support zPCI", .qemu)
+    }
+}
+
 /// A device's place in the boot order.
 package struct DeviceBoot: Equatable, Sendable, XMLMappable {
     package var order: UInt32 = 0

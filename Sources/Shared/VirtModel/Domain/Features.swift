@@ -180,3 +180,54 @@ package struct Features: Equatable, Sendable, XMLMappable {
         }
     }
 }
+
+extension Features {
+    mutating func complete(_ context: DomainCompletion) throws(VirtError) {
+        if context.machine.isARMVirt, gic == nil { gic = GIC() }
+        if gic != nil, gic?.version == nil { gic?.version = .v2 }
+        try smm?.check(context)
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        let machine = context.machine
+        if gic != nil, !machine.isARMVirt { throw unsupported("gic", context) }
+        if ioapic != nil, !machine.isX86 { throw unsupported("ioapic", context) }
+        if pvSpinlock != nil, !machine.isX86 { throw unsupported("pvspinlock", context) }
+        if !machine.isPSeries, let name = pseriesFeature { throw unsupported(name, context) }
+        if hyperv != nil, !machine.isX86, !machine.isARMVirt {
+            throw VirtError.unsupported("Hyperv features are not supported for \(context.placeText)", .qemu)
+        }
+        try hyperv?.validate()
+        if pmu == false, machine.isPPC64 {
+            throw VirtError.unsupported("PMU is always enabled for architecture '\(machine.arch)'", .qemu)
+        }
+    }
+
+    /// The first feature that only POWER's pseries machines have.
+    private var pseriesFeature: String? {
+        if hpt != nil { return "hpt" }
+        if htm != nil { return "htm" }
+        if nestedHV != nil { return "nested-hv" }
+        if ccfAssist != nil { return "ccf-assist" }
+        if cfpc != nil { return "cfpc" }
+        if sbbc != nil { return "sbbc" }
+        return ibs != nil ? "ibs" : nil
+    }
+
+    private func unsupported(_ name: String, _ context: DomainValidation) -> VirtError {
+        .unsupported("The '\(name)' feature is not supported for \(context.placeText)", .qemu)
+    }
+}
+
+extension Features.SMM {
+    fileprivate func check(_ context: DomainCompletion) throws(VirtError) {
+        guard state, let tseg else { return }
+        guard context.machine.isQ35 else {
+            throw VirtError.unsupported("SMM TSEG is only supported with q35 machine type", .qemu)
+        }
+        guard context.emulator.has("mch.extended-tseg-mbytes") else {
+            throw VirtError.unsupported("Setting TSEG size is not supported with this QEMU binary", .qemu)
+        }
+        if tseg % (1 << 20) != 0 { throw VirtError.unsupported("SMM TSEG size must be divisible by 1 MiB", .qemu) }
+    }
+}

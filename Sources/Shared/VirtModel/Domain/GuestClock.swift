@@ -98,3 +98,45 @@ package struct GuestClock: Equatable, Sendable, XMLMappable {
         }
     }
 }
+
+extension GuestClock.Timer {
+    /// Refuses settings that a timer of the kind does not have.
+    func checkSettings() throws(VirtError) {
+        if name == .kvmclock || name == .hypervclock, tickPolicy != nil { throw unsettable("tickpolicy") }
+        if tickPolicy != .catchup, catchup != nil {
+            throw VirtError.malformed(
+                "setting of timer catchup policies is only supported with tickpolicy='catchup'")
+        }
+        if name != .tsc, frequency != nil { throw unsettable("frequency") }
+        if name != .tsc, mode != nil { throw unsettable("mode") }
+        if name != .platform, name != .rtc, track != nil { throw unsettable("track") }
+    }
+
+    private func unsettable(_ setting: String) -> VirtError {
+        .unsupported("timer \(name.rawValue) doesn't support setting of timer \(setting)")
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        switch name {
+        case .platform: throw VirtError.unsupported("unsupported timer type (name) '\(name.rawValue)'", .qemu)
+        case .tsc, .kvmclock, .hypervclock:
+            if !context.machine.isX86, present == true { throw misplaced(context) }
+        case .armvtimer:
+            if context.domain.type != .kvm || !context.machine.isARMVirt { throw misplaced(context) }
+        case .rtc:
+            if let tickPolicy, tickPolicy == .merge || tickPolicy == .discard {
+                throw VirtError.unsupported("unsupported rtc timer tickpolicy '\(tickPolicy.rawValue)'", .qemu)
+            }
+        case .pit:
+            if tickPolicy == .merge { throw VirtError.unsupported("unsupported pit tickpolicy 'merge'", .qemu) }
+        case .hpet: break
+        }
+    }
+
+    private func misplaced(_ context: DomainValidation) -> VirtError {
+        .unsupported(
+            "Configuring the '\(name.rawValue)' timer is not supported for virtType=\(context.domain.type.rawValue) "
+                + "arch=\(context.machine.arch) machine=\(context.machine.machine) guests",
+            .qemu)
+    }
+}

@@ -1,3 +1,4 @@
+import VirtCore
 package import VirtXML
 
 extension Features {
@@ -55,6 +56,17 @@ extension Features {
             try x.valueElement("ipi", "state", &ipi, .onOff)
             try x.valueElement("evmcs", "state", &evmcs, .onOff)
             try x.valueElement("avic", "state", &avic, .onOff)
+        }
+    }
+}
+
+extension Features.HyperV {
+    func validate() throws(VirtError) {
+        if spinlocks == true, let spinlockRetries, spinlockRetries < 0xFFF {
+            throw VirtError.malformed("HyperV spinlock retry count must be at least 4095")
+        }
+        if let vendorIDValue, vendorIDValue.utf8.count > 12 {
+            throw VirtError.malformed("HyperV vendor_id value must not be more than 12 characters.")
         }
     }
 }

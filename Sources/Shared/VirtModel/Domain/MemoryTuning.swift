@@ -121,3 +121,26 @@ package struct BlockIOTuning: Equatable, Sendable, XMLMappable {
         }
     }
 }
+
+extension MemoryBacking {
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        let nodes = UInt32(clamping: max(context.domain.cpu?.numa?.cells.count ?? 0, 1))
+        var general: UInt64?
+        for page in pages {
+            guard let set = page.nodeset else {
+                if let general {
+                    throw VirtError(
+                        .xmlDetail, .domain, "two master hugepages detected: \(general) and \(page.size)")
+                }
+                general = page.size
+                continue
+            }
+            if let missing = set.members.first(where: { $0 >= nodes }) {
+                throw VirtError(.xmlDetail, .qemu, "hugepages: node \(missing) not found")
+            }
+        }
+        if hugepages, source == .anonymous {
+            throw VirtError.unsupported("hugepages are not allowed with anonymous memory source", .domain)
+        }
+    }
+}

@@ -136,3 +136,57 @@ package struct OperatingSystem: Equatable, Sendable, XMLMappable {
         }
     }
 }
+
+extension OperatingSystem {
+    /// - Parameter name: the guest's, for the file that keeps the firmware's variables.
+    mutating func complete(_ context: DomainCompletion, guest name: String) {
+        completeVariables("\(context.host.nvramDirectory)/\(name)_VARS.fd")
+        if loader?.path != nil, loader?.type == nil { loader?.type = .rom }
+    }
+
+    /// A UEFI guest with a flash image of its own keeps its variables in a file named after it.
+    private mutating func completeVariables(_ path: String) {
+        guard let loader, loader.type == .pflash, loader.readonly == true, firmware == nil else { return }
+        var file = nvram ?? NVRAMFile()
+        guard file.path == nil, file.type == nil, loader.stateless != true else { return }
+        file.path = path
+        nvram = file
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        let (machine, features) = (context.machine, context.domain.features)
+        try validateLoader(machine, features)
+        if bios?.useSerial == true, context.devices.serials.isEmpty {
+            throw VirtError.malformed("need at least one serial port to use BIOS serial output")
+        }
+        let isUEFI = loader?.type == .pflash || firmware == .efi
+        if isUEFI, machine.isX86, !features.acpi {
+            throw VirtError.unsupported("UEFI requires ACPI on this architecture", .qemu)
+        }
+        if features.acpi, !isUEFI, machine.arch == "aarch64" {
+            throw VirtError.unsupported("ACPI requires UEFI on this architecture", .qemu)
+        }
+    }
+
+    private func validateLoader(_ machine: MachineKind, _ features: Features) throws(VirtError) {
+        guard let loader else { return }
+        if firmware != nil, loader.path == nil {
+            if loader.readonly != nil { throw Self.refused("readonly") }
+            if loader.type != nil { throw Self.refused("type") }
+            if loader.secure == false { throw Self.refused("secure") }
+        }
+        guard loader.secure == true, loader.path != nil, firmware == nil else { return }
+        guard machine.isQ35 else {
+            throw VirtError.unsupported("Secure boot is supported with q35 machine types only", .qemu)
+        }
+        guard features.smm?.state == true else {
+            throw VirtError.unsupported("Secure boot requires SMM feature enabled", .qemu)
+        }
+    }
+
+    private static func refused(_ attribute: String) -> VirtError {
+        VirtError(
+            .xmlDetail, .domain,
+            "loader attribute '\(attribute)' cannot be specified when firmware autoselection is enabled")
+    }
+}

@@ -25,6 +25,11 @@ package struct DriveAddress: Hashable, Sendable, XMLMappable {
     }
 }
 
+extension DriveAddress {
+    /// As libvirt's errors name it.
+    var text: String { "controller='\(controller)' bus='\(bus)' target='\(target)' unit='\(unit)'" }
+}
+
 /// A port of a virtio-serial controller.
 package struct VirtioSerialAddress: Hashable, Sendable, XMLMappable {
     package var controller: UInt32 = 0

@@ -129,3 +129,11 @@ package struct LaunchSecurity: Equatable, Sendable, XMLMappable {
         try x.textElement("session", &session)
     }
 }
+
+extension LaunchSecurity {
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        let (flag, name) = type == .sev ? ("sev-guest", "SEV") : ("s390-pv-guest", "S390 PV")
+        guard !context.emulator.has(flag) else { return }
+        throw VirtError.unsupported("\(name) launch security is not supported with this QEMU binary", .qemu)
+    }
+}

@@ -74,3 +74,18 @@ extension Domain {
         }
     }
 }
+
+extension SecurityLabel {
+    static func validate(all labels: [SecurityLabel], _ context: DomainValidation) throws(VirtError) {
+        var models: Set<String> = []
+        for model in labels.compactMap(\.model) where !models.insert(model).inserted {
+            throw VirtError(.xmlDetail, .domain, "seclabel for model \(model) is already provided")
+        }
+        if labels.count > 1, labels.contains(where: { $0.model == nil }) { throw missingModel }
+        for disk in context.devices.disks where disk.source.labels.count > 1 {
+            if disk.source.labels.contains(where: { $0.model == nil }) { throw missingModel }
+        }
+    }
+
+    private static let missingModel = VirtError.malformed("missing security model when using multiple labels")
+}

@@ -76,3 +76,16 @@ package struct SysInfo: Equatable, Sendable, XMLMappable {
         }
     }
 }
+
+extension SysInfo {
+    /// The table that says the guest's UUID must say the same.
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        guard let uuid = context.domain.uuid else { return }
+        for entry in system where entry.name == "uuid" {
+            guard let own = UUID(parsing: entry.value) else {
+                throw VirtError(.xmlDetail, .domain, "malformed <sysinfo> uuid element")
+            }
+            if own != uuid { throw VirtError(.xmlDetail, .domain, "UUID mismatch between <uuid> and <sysinfo>") }
+        }
+    }
+}

@@ -1,3 +1,4 @@
+import VirtCore
 package import VirtXML
 
 /// How many CPUs the guest has and may get (`<vcpu>`).
@@ -72,5 +73,51 @@ package struct IOThread: Equatable, Sendable, XMLMappable {
         try x.required("id", &id)
         try x.attribute("thread_pool_min", &poolMinimum)
         try x.attribute("thread_pool_max", &poolMaximum)
+    }
+}
+
+extension VCPUs.State {
+    /// Whether the CPU may come and go, where that is not said.
+    mutating func complete() throws(VirtError) {
+        if hotpluggable == nil { hotpluggable = !enabled }
+        if hotpluggable == false, !enabled {
+            throw VirtError.unsupported("vcpu '\(id)' is both offline and not hotpluggable")
+        }
+    }
+
+    /// Refuses states without a first CPU that is there from the start, and orders that leave out some.
+    static func check(_ all: [VCPUs.State]) throws(VirtError) {
+        guard let first = all.first(where: { $0.id == 0 }) else { return }
+        if !first.enabled { throw VirtError.unsupported("vcpu 0 can't be offline", .qemu) }
+        if first.hotpluggable == true { throw VirtError.unsupported("vcpu0 can't be hotpluggable", .qemu) }
+        if let order = first.order, order != 1 { throw VirtError.unsupported("vcpu0 must be enabled first", .qemu) }
+        for state in all where state.enabled && (state.order != nil) != (first.order != nil) {
+            throw VirtError.unsupported("all vcpus must have either set or unset order", .qemu)
+        }
+    }
+}
+
+extension VCPUs {
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        let topology = context.domain.cpu?.topology
+        if let topology, topology.product != UInt64(maximum) {
+            throw VirtError.unsupported("CPU topology doesn't match maximum vcpu count", .qemu)
+        }
+        let limit = context.emulator.machine(context.machine.machine)?.maximumCPUs ?? 0
+        if limit > 0, maximum > limit {
+            throw VirtError.unsupported("Maximum CPUs greater than specified machine type limit \(limit)", .qemu)
+        }
+        guard context.machine.isPSeries, let threads = topology?.threads, threads > 1 else { return }
+        if maximum % threads != 0 || (current ?? 0) % threads != 0 {
+            throw VirtError.unsupported(
+                "vCPUs count must be a multiple of the vCPU hotplug granularity (\(threads))", .qemu)
+        }
+    }
+}
+
+extension CPU.Topology {
+    /// How many CPUs there are in all.
+    fileprivate var product: UInt64 {
+        [sockets, dies, cores, threads].reduce(1) { $0.multipliedReportingOverflow(by: UInt64($1)).partialValue }
     }
 }

@@ -5,9 +5,7 @@ extension Domain {
     /// Gives addresses to devices that were put in after the definition was complete.
     package mutating func reassignAddresses(_ context: DomainCompletionContext) throws {
         guard let emulator = context.emulator(of: self) else { return }
-        var completion = DomainCompletion(context: context, emulator: emulator, isNew: true)
-        completion.machine = machineKind
-        try completion.assignAddresses(&self)
+        try DomainCompletion(self, context, emulator, isNew: true).assignAddresses(&self)
     }
 }
 

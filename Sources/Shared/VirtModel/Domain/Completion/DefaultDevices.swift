@@ -109,13 +109,13 @@ extension DomainCompletion {
         var backend: Audio.Kind?
         for graphics in domain.devices.graphics {
             switch graphics.type {
-            case .vnc: backend = context.vncAllowsHostAudio ? nil : Audio.Kind.none
+            case .vnc: backend = host.vncAllowsHostAudio ? nil : Audio.Kind.none
             case .spice: backend = .spice
             case .sdl: backend = nil
             case .rdp, .desktop, .eglHeadless, .dbus: break
             }
         }
-        if domain.devices.graphics.isEmpty, !context.headlessAllowsHostAudio { backend = Audio.Kind.none }
+        if domain.devices.graphics.isEmpty, !host.headlessAllowsHostAudio { backend = Audio.Kind.none }
         guard let backend else { return }
         var audio = Audio()
         audio.type = backend
@@ -125,6 +125,24 @@ extension DomainCompletion {
     func addImplicitVideo(_ domain: inout Domain) {
         guard domain.devices.videos.isEmpty, !domain.devices.graphics.isEmpty else { return }
         domain.devices.videos = [Video()]
+    }
+
+    /// The first video device is the primary one.
+    func completePrimaryVideo(_ domain: inout Domain) {
+        if let chosen = domain.devices.videos.firstIndex(where: \.primary), chosen != 0 {
+            domain.devices.videos.insert(domain.devices.videos.remove(at: chosen), at: 0)
+        }
+        guard var first = domain.devices.videos.first else { return }
+        if first.model == Video.Model.none {
+            let alias = first.info.alias
+            first = Video()
+            first.model = .none
+            first.info.alias = alias
+        } else {
+            first.primary = true
+            first.complete(self)
+        }
+        domain.devices.videos[0] = first
     }
 }
 

@@ -11,31 +11,44 @@ extension Domain {
         guard let emulator = context.emulator(of: self) else {
             throw VirtError.unsupported("No emulator found for arch '\(os.arch ?? "")'", .qemu)
         }
-        var completion = DomainCompletion(context: context, emulator: emulator, isNew: isNew)
+        var completion = DomainCompletion(self, context, emulator, isNew: isNew)
         try completion.run(&self)
     }
 }
 
-/// One run of completing a domain, with what it is completed for.
+/// One run of completing a domain, with what its parts are completed for. It runs the steps that look at several parts;
+/// what concerns one part alone stands with its type.
 struct DomainCompletion {
-    let context: DomainCompletionContext
+    let host: DomainCompletionContext
     let emulator: DomainCompletionContext.Emulator
     let isNew: Bool
-    var machine = MachineKind(arch: "", machine: "")
+    let type: Domain.Kind
+    /// How many NUMA nodes the guest has.
+    let nodeCount: Int
+    private(set) var machine: MachineKind
+
+    init(
+        _ domain: Domain, _ host: DomainCompletionContext, _ emulator: DomainCompletionContext.Emulator, isNew: Bool
+    ) {
+        self.host = host
+        self.emulator = emulator
+        self.isNew = isNew
+        type = domain.type
+        nodeCount = domain.cpu?.numa?.cells.count ?? 0
+        machine = domain.machineKind
+    }
 
     mutating func run(_ domain: inout Domain) throws {
         try domain.assignISAPorts()
         try domain.sortDevices()
         domain.addEarlySCSIControllers()
         domain.assignControllerIndexes()
-        domain.completeSecurityLabels(context.securityModel)
-        try completeMachine(&domain)
+        domain.completeSecurityLabels(host.securityModel)
+        try chooseMachine(&domain)
+        domain.os.complete(self, guest: domain.name)
         try addDefaultDevices(&domain)
         canonicalizeMachine(&domain)
-        try completeCPU(&domain)
-        completeFeatures(&domain)
-        try checkVCPUs(&domain)
-        try completeNUMA(&domain)
+        try completeProcessors(&domain)
         try completeDevices(&domain)
         try completeCommon(&domain)
         if emulator.virtTypes.contains(domain.type), emulator.supports(arch: machine.arch) {
@@ -44,7 +57,7 @@ struct DomainCompletion {
         try assignAddresses(&domain)
     }
 
-    private mutating func completeMachine(_ domain: inout Domain) throws {
+    private mutating func chooseMachine(_ domain: inout Domain) throws(VirtError) {
         if domain.os.machine == nil {
             guard let preferred = emulator.preferredMachine(for: domain.type) else {
                 throw VirtError(
@@ -54,18 +67,6 @@ struct DomainCompletion {
             domain.os.machine = preferred.name
         }
         machine = domain.machineKind
-        completeNVRAM(&domain)
-    }
-
-    /// A UEFI guest with a flash image of its own keeps its variables in a file named after it.
-    private func completeNVRAM(_ domain: inout Domain) {
-        guard let loader = domain.os.loader, loader.type == .pflash, loader.readonly == true,
-            domain.os.firmware == nil
-        else { return }
-        var file = domain.os.nvram ?? OperatingSystem.NVRAMFile()
-        guard file.path == nil, file.type == nil, loader.stateless != true else { return }
-        file.path = "\(context.nvramDirectory)/\(domain.name)_VARS.fd"
-        domain.os.nvram = file
     }
 
     private mutating func canonicalizeMachine(_ domain: inout Domain) {
@@ -73,23 +74,30 @@ struct DomainCompletion {
         machine = domain.machineKind
     }
 
+    private func completeProcessors(_ domain: inout Domain) throws(VirtError) {
+        try CPU.completeDefault(&domain.cpu, self)
+        try domain.cpu?.complete(self)
+        try domain.features.complete(self)
+        try VCPUs.State.check(domain.vcpuStates)
+        domain.cpu?.numa?.complete(maximum: domain.vcpu.maximum)
+    }
+
     /// What libvirt does once all devices are known by their own rules.
     private func completeCommon(_ domain: inout Domain) throws {
-        try domain.completeVCPUStates()
+        for index in domain.vcpuStates.indices { try domain.vcpuStates[index].complete() }
         try domain.completeMemory(isNew: isNew)
-        if domain.os.loader?.path != nil, domain.os.loader?.type == nil { domain.os.loader?.type = .rom }
         try domain.rejectDuplicateControllers()
         try domain.rejectDuplicatePanics()
         try domain.completeBootOrder()
-        try domain.checkTimers()
+        for timer in domain.clock.timers { try timer.checkSettings() }
         try domain.addConsoleForSerial()
         try addImplicitControllers(&domain)
         addImplicitVideo(&domain)
         completePrimaryVideo(&domain)
-        if !domain.devices.serials.isEmpty { try completeSerial(at: 0, &domain) }
+        // These may be new.
+        if !domain.devices.serials.isEmpty { try domain.devices.serials[0].complete(self) }
         for index in domain.devices.controllers.indices where domain.devices.controllers[index].type == .scsi {
-            try complete(&domain.devices.controllers[index], domain.cpu?.numa?.cells.count ?? 0)
+            try domain.devices.controllers[index].complete(self)
         }
-        domain.completeSpiceListens()
     }
 }

@@ -17,9 +17,6 @@ extension Domain {
         }
         completePlacement()
         try completeIOThreads()
-        for index in devices.interfaces.indices where devices.interfaces[index].mac == nil {
-            devices.interfaces[index].mac = .random()
-        }
     }
 
     /// CPUs follow memory in where they are placed, and the other way round.
@@ -62,17 +59,6 @@ extension Domain {
             throw VirtError.unsupported("No emulator found for arch '\(os.arch ?? "")'", .qemu)
         }
         devices.emulator = emulator.path
-    }
-
-    /// Each CPU's state where some are off, and whether it may come and go.
-    mutating func completeVCPUStates() throws {
-        for index in vcpuStates.indices {
-            let state = vcpuStates[index]
-            if state.hotpluggable == nil { vcpuStates[index].hotpluggable = !state.enabled }
-            if state.hotpluggable == false, !state.enabled {
-                throw VirtError.unsupported("vcpu '\(state.id)' is both offline and not hotpluggable")
-            }
-        }
     }
 
     /// The sum of the nodes' and modules' memory, where it says more than the element.
@@ -134,28 +120,5 @@ extension Domain {
             throw VirtError.unsupported("per-device boot elements cannot be used together with os/boot elements")
         }
         if os.bootDevices.isEmpty, orders.isEmpty { os.bootDevices = [.hd] }
-    }
-
-    /// Settings that a timer does not have.
-    func checkTimers() throws {
-        for timer in clock.timers {
-            let name = timer.name.rawValue
-            if timer.name == .kvmclock || timer.name == .hypervclock, timer.tickPolicy != nil {
-                throw VirtError.unsupported("timer \(name) doesn't support setting of timer tickpolicy")
-            }
-            if timer.tickPolicy != .catchup, timer.catchup != nil {
-                throw VirtError.malformed(
-                    "setting of timer catchup policies is only supported with tickpolicy='catchup'")
-            }
-            if timer.name != .tsc, timer.frequency != nil {
-                throw VirtError.unsupported("timer \(name) doesn't support setting of timer frequency")
-            }
-            if timer.name != .tsc, timer.mode != nil {
-                throw VirtError.unsupported("timer \(name) doesn't support setting of timer mode")
-            }
-            if timer.name != .platform, timer.name != .rtc, timer.track != nil {
-                throw VirtError.unsupported("timer \(name) doesn't support setting of timer track")
-            }
-        }
     }
 }

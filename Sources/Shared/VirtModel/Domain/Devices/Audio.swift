@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// Where the guest's sound goes (`<audio>`).
-package struct Audio: Equatable, Sendable, XMLMappable {
+package struct Audio: GuestDevice {
     package enum Kind: String, XMLEnum { case none, alsa, coreaudio, jack, oss, pulseaudio, sdl, spice, file, dbus }
 
     package var id: UInt32 = 1
@@ -84,5 +85,12 @@ package struct Audio: Equatable, Sendable, XMLMappable {
             try x.attribute("channels", &channels)
             try x.attribute("format", &format)
         }
+    }
+}
+
+extension Audio {
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        guard type == .spice, !context.devices.graphics.contains(where: { $0.type == .spice }) else { return }
+        throw VirtError.unsupported("Spice audio is not supported without spice graphics", .qemu)
     }
 }

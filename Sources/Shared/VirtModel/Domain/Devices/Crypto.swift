@@ -1,7 +1,7 @@
 package import VirtXML
 
 /// A virtual crypto card (`<crypto>`).
-package struct Crypto: Equatable, Sendable, XMLMappable {
+package struct Crypto: GuestDevice {
     package enum Backend: String, XMLEnum { case builtin, lkcf }
 
     package var model = "virtio"

@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// A host directory that the guest sees (`<filesystem>`).
-package struct Filesystem: Equatable, Sendable, XMLMappable {
+package struct Filesystem: GuestDevice {
     package enum Kind: String, XMLEnum { case mount, block, file, template, ram, bind, volume }
     package enum AccessMode: String, XMLEnum { case passthrough, mapped, squash }
     package enum Driver: String, XMLEnum { case path, handle, loop, nbd, ploop, virtiofs }
@@ -79,6 +80,23 @@ package struct Filesystem: Equatable, Sendable, XMLMappable {
                 try x.attribute("flock", &lockFlock, .onOff)
             }
             try x.valueElement("thread_pool", "size", &threadPoolSize)
+        }
+    }
+}
+
+extension Filesystem {
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        guard type == .mount else { throw VirtError.unsupported("only supports mount filesystem type", .qemu) }
+        if driver == .handle, accessMode ?? .passthrough != .passthrough {
+            throw VirtError.unsupported("only supports passthrough accessmode", .qemu)
+        }
+        guard driver == .virtiofs else { return }
+        guard context.hasSharedMemory else {
+            throw VirtError.unsupported("'virtiofs' requires shared memory", .qemu)
+        }
+        if readonly { throw VirtError.unsupported("virtiofs does not yet support read-only mode", .qemu) }
+        if let accessMode, accessMode != .passthrough {
+            throw VirtError.unsupported("virtiofs only supports passthrough accessmode", .qemu)
         }
     }
 }

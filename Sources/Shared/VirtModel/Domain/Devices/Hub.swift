@@ -1,7 +1,7 @@
 package import VirtXML
 
 /// A USB hub (`<hub>`).
-package struct Hub: Equatable, Sendable, XMLMappable {
+package struct Hub: GuestDevice {
     package var type = "usb"
     package var info = DeviceInfo()
 

@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// An IOMMU (`<iommu>`).
-package struct IOMMU: Equatable, Sendable, XMLMappable {
+package struct IOMMU: GuestDevice {
     package enum Model: String, XMLEnum { case intel, smmuv3, virtio }
 
     package var model = Model.intel
@@ -24,5 +25,31 @@ package struct IOMMU: Equatable, Sendable, XMLMappable {
             try x.attribute("aw_bits", &addressWidthBits)
         }
         try info.map(&x)
+    }
+}
+
+extension IOMMU {
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        switch model {
+        case .intel: try validateIntel(context)
+        case .smmuv3:
+            guard context.machine.isARMVirt else {
+                throw VirtError.unsupported("IOMMU device: 'smmuv3' is only supported with ARM Virt machines", .qemu)
+            }
+        case .virtio: break
+        }
+    }
+
+    private func validateIntel(_ context: DomainValidation) throws(VirtError) {
+        guard context.machine.isQ35 else {
+            throw VirtError.unsupported("IOMMU device: 'intel' is only supported with Q35 machines", .qemu)
+        }
+        if interruptRemapping == true, context.domain.features.ioapic != .qemu {
+            throw VirtError.unsupported(
+                "IOMMU interrupt remapping requires split I/O APIC (ioapic driver='qemu')", .qemu)
+        }
+        if eim == true, interruptRemapping != true {
+            throw VirtError.unsupported("IOMMU eim requires interrupt remapping to be enabled", .qemu)
+        }
     }
 }

@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// A mouse, keyboard, tablet or passed-through input device (`<input>`).
-package struct Input: Equatable, Sendable, XMLMappable {
+package struct Input: GuestDevice {
     package enum Kind: String, XMLEnum { case mouse, tablet, keyboard, passthrough, evdev }
     package enum Bus: String, XMLEnum { case ps2, usb, xen, parallels, virtio, none }
     package enum Model: String, XMLEnum {
@@ -65,5 +66,34 @@ package struct Input: Equatable, Sendable, XMLMappable {
         package var grabToggle: GrabToggle?
 
         package init() {}
+    }
+}
+
+extension Input {
+    mutating func complete(_ context: DomainCompletion) {
+        guard bus == nil else { return }
+        if type == .mouse || type == .keyboard, context.machine.isX86 {
+            bus = .ps2
+        } else if context.machine.isS390 || type == .passthrough {
+            bus = .virtio
+        } else if type == .evdev {
+            bus = Bus?.none
+        } else {
+            bus = .usb
+        }
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        if let model, model != .virtio {
+            throw VirtError.unsupported(
+                "virtio (non-)transitional models are not supported for input type=\(type.rawValue)", .qemu)
+        }
+        if bus == .xen { throw VirtError(.internalError, .domain, "unsupported input bus xen") }
+        if bus == .ps2, type != .mouse, type != .keyboard {
+            throw VirtError(.internalError, .domain, "ps2 bus does not support \(type.rawValue) input device")
+        }
+        if type == .evdev || type == .passthrough, source?.path == nil {
+            throw VirtError.malformed("missing evdev path for input device passthrough")
+        }
     }
 }

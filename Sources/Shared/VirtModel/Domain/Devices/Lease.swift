@@ -1,7 +1,7 @@
 package import VirtXML
 
 /// A lock that the guest holds while it runs (`<lease>`).
-package struct Lease: Equatable, Sendable, XMLMappable {
+package struct Lease: GuestDevice {
     package var lockspace: String?
     package var key: String?
     package var path: String?

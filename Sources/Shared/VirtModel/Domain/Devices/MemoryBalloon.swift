@@ -1,7 +1,7 @@
 package import VirtXML
 
 /// The device that gives memory back (`<memballoon>`).
-package struct MemoryBalloon: Equatable, Sendable, XMLMappable {
+package struct MemoryBalloon: GuestDevice {
     package enum Model: String, XMLEnum {
         case virtio, xen, none
         case virtioTransitional = "virtio-transitional"

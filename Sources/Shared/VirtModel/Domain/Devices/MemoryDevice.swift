@@ -2,7 +2,7 @@ package import VirtCore
 package import VirtXML
 
 /// A memory module (`<memory>` among the devices).
-package struct MemoryDevice: Equatable, Sendable, XMLMappable {
+package struct MemoryDevice: GuestDevice {
     package enum Model: String, XMLEnum {
         case dimm, nvdimm
         case virtioPMEM = "virtio-pmem"
@@ -69,6 +69,42 @@ package struct MemoryDevice: Equatable, Sendable, XMLMappable {
             try x.sizeElement("block", kibibytes: &blockSize)
             try x.sizeElement("requested", kibibytes: &requestedSize)
             if !x.flags.contains(.inactive) { try x.sizeElement("current", kibibytes: &currentSize) }
+        }
+    }
+}
+
+extension MemoryDevice {
+    mutating func complete(_ context: DomainCompletion) {
+        let isPPC64 = context.machine.isPPC64
+        switch model {
+        case .virtioPMEM: if access == nil { access = .shared }
+        case .nvdimm: if isPPC64, uuid == nil { uuid = .random() }
+        case .dimm, .virtioMem, .sgxEPC: break
+        }
+        guard context.isNew, isPPC64, let size = target.size else { return }
+        let alignment: UInt64 = 256 * 1024
+        if model == .nvdimm {
+            let label = target.labelSize ?? 0
+            guard size > label else { return }
+            target.size = (size - label) / alignment * alignment &+ label
+        } else {
+            target.size = size.addingReportingOverflow(alignment - 1).partialValue / alignment * alignment
+        }
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        if model == .sgxEPC, !context.emulator.has("sgx-epc") {
+            throw VirtError.unsupported("sgx epc isn't supported by this QEMU binary", .qemu)
+        }
+        if model == .nvdimm, uuid != nil, !context.machine.isPPC64 {
+            throw VirtError.unsupported("UUID is not supported for NVDIMM device", .qemu)
+        }
+        let nodes = context.domain.cpu?.numa?.cells.count ?? 0
+        if let node = target.node, Int(node) >= nodes {
+            throw VirtError(
+                .xmlDetail, .qemu,
+                "can't add memory backend for guest node '\(node)' as the guest has only '\(nodes)' NUMA nodes "
+                    + "configured")
         }
     }
 }

@@ -1,7 +1,7 @@
 package import VirtXML
 
 /// POWER's non-volatile memory (`<nvram>` among the devices).
-package struct NVRAMDevice: Equatable, Sendable, XMLMappable {
+package struct NVRAMDevice: GuestDevice {
     package var info = DeviceInfo()
 
     package init() {}

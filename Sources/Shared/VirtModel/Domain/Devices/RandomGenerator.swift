@@ -2,7 +2,7 @@ import VirtCore
 package import VirtXML
 
 /// A source of random numbers (`<rng>`).
-package struct RandomGenerator: Equatable, Sendable, XMLMappable {
+package struct RandomGenerator: GuestDevice {
     package enum Backend: String, XMLEnum { case random, egd, builtin }
 
     package var model = Disk.Model.virtio
@@ -39,5 +39,15 @@ package struct RandomGenerator: Equatable, Sendable, XMLMappable {
             try source.map(&x)
         case .builtin: break
         }
+    }
+}
+
+extension RandomGenerator {
+    mutating func complete(_ context: DomainCompletion) {
+        if backend == .random, device == nil { device = "/dev/random" }
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        if backend == .egd { try source.validate(context) }
     }
 }

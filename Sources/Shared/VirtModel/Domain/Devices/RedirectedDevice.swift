@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// A USB device of a client (`<redirdev>`).
-package struct RedirectedDevice: Equatable, Sendable, XMLMappable {
+package struct RedirectedDevice: GuestDevice {
     package var bus = "usb"
     package var source = CharacterSource(.spicevmc)
     package var info = DeviceInfo()
@@ -14,4 +15,12 @@ package struct RedirectedDevice: Equatable, Sendable, XMLMappable {
         try source.map(&x)
         try info.map(&x, [.boot])
     }
+}
+
+extension RedirectedDevice {
+    mutating func complete(_ context: DomainCompletion) {
+        if source.type == .dbus, source.channel == nil { source.channel = "org.qemu.usbredir" }
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) { try source.validate(context) }
 }

@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// Memory shared between guests (`<shmem>`).
-package struct SharedMemory: Equatable, Sendable, XMLMappable {
+package struct SharedMemory: GuestDevice {
     package enum Model: String, XMLEnum {
         case ivshmem
         case ivshmemPlain = "ivshmem-plain"
@@ -42,5 +43,31 @@ package struct SharedMemory: Equatable, Sendable, XMLMappable {
             try x.attribute("ioeventfd", &msiIOEventFD, .onOff)
         }
         try info.map(&x)
+    }
+}
+
+extension SharedMemory {
+    mutating func complete(_ context: DomainCompletion) {
+        if model != .ivshmemDoorbell, size == nil { size = 4 }
+        guard model == .ivshmemDoorbell, hasServer else { return }
+        msiEnabled = true
+        if msiIOEventFD == nil { msiIOEventFD = true }
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        if msiEnabled == true, !hasServer { throw VirtError.malformed("msi option is only supported with a server") }
+        if model == .ivshmemDoorbell, !hasServer {
+            throw VirtError.unsupported(
+                "shmem model 'ivshmem-doorbell' is supported only with server option enabled", .domain)
+        }
+        if model == .ivshmemPlain, hasServer {
+            throw VirtError.unsupported(
+                "shmem model 'ivshmem-plain' is supported only with server option disabled", .domain)
+        }
+        if model == .ivshmem {
+            throw VirtError.unsupported("ivshmem device is not supported with this QEMU binary", .qemu)
+        }
+        guard name.utf8.contains(UInt8(ascii: "/")) else { return }
+        throw VirtError.malformed("shmem name cannot include '/' character")
     }
 }

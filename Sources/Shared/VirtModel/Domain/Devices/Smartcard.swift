@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// A smart card reader (`<smartcard>`).
-package struct Smartcard: Equatable, Sendable, XMLMappable {
+package struct Smartcard: GuestDevice {
     package enum Mode: String, XMLEnum {
         case host, passthrough
         case hostCertificates = "host-certificates"
@@ -27,5 +28,18 @@ package struct Smartcard: Equatable, Sendable, XMLMappable {
             try source.map(&x)
         }
         try info.map(&x)
+    }
+}
+
+extension Smartcard {
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        switch mode {
+        case .host: break
+        case .passthrough: try source.validate(context)
+        case .hostCertificates:
+            guard certificates.count == 3 else {
+                throw VirtError.malformed("host-certificates mode needs exactly three certificates")
+            }
+        }
     }
 }

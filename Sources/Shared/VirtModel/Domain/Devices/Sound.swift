@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// A sound card (`<sound>`).
-package struct Sound: Equatable, Sendable, XMLMappable {
+package struct Sound: GuestDevice {
     package enum Model: String, XMLEnum { case sb16, es1370, pcspk, ac97, ich6, ich9, usb, ich7 }
 
     package var model = Model.ich6
@@ -27,5 +28,13 @@ package struct Sound: Equatable, Sendable, XMLMappable {
         package init() {}
 
         package mutating func map<M: ElementMapper>(_ x: inout M) throws { try x.required("type", &type) }
+    }
+}
+
+extension Sound {
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        guard model == .ich9, !context.emulator.has("ich9-intel-hda") else { return }
+        throw VirtError.unsupported(
+            "The ich9-intel-hda audio controller is not supported in this QEMU binary", .qemu)
     }
 }

@@ -2,7 +2,7 @@ package import VirtCore
 package import VirtXML
 
 /// A trusted platform module (`<tpm>`).
-package struct TPM: Equatable, Sendable, XMLMappable {
+package struct TPM: GuestDevice {
     package enum Model: String, XMLEnum {
         case tis = "tpm-tis"
         case crb = "tpm-crb"
@@ -70,5 +70,41 @@ package struct TPM: Equatable, Sendable, XMLMappable {
         try x.presence("sha512", &sha512)
         let banks = [("sha1", sha1), ("sha256", sha256), ("sha384", sha384), ("sha512", sha512)]
         activePCRBanks = banks.filter(\.1).map(\.0)
+    }
+}
+
+extension TPM {
+    mutating func complete(_ context: DomainCompletion) {
+        if model == nil { model = context.machine.isPPC64 ? .spapr : .tis }
+    }
+
+    static func validate(all devices: [TPM], _ context: DomainValidation) throws(VirtError) {
+        if devices.count(where: { $0.model != .spaprProxy }) > 1 {
+            throw VirtError.unsupported("only a single TPM non-proxy device is supported", .qemu)
+        }
+        if devices.count(where: { $0.model == .spaprProxy }) > 1 {
+            throw VirtError.unsupported("only a single TPM Proxy device is supported", .qemu)
+        }
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        if backend == .external, externalSource == nil {
+            throw VirtError.malformed("missing external TPM backend type")
+        }
+        let emulator = context.emulator
+        let isKnown =
+            switch model {
+            case .tis: emulator.has("tpm-tis") || emulator.has("tpm-tis-device")
+            case .crb: emulator.has("tpm-crb")
+            case .spapr: emulator.has("tpm-spapr")
+            case .spaprProxy: emulator.has("spapr-tpm-proxy")
+            case nil: true
+            }
+        guard isKnown else {
+            throw VirtError.unsupported(
+                "The QEMU executable \(emulator.path) does not support TPM model \(model?.rawValue ?? "")", .qemu)
+        }
+        guard backend == .emulator, !context.host.tpmVersions.contains(version ?? .v2) else { return }
+        throw VirtError.unsupported("TPM version '\((version ?? .v2).rawValue)' is not supported", .qemu)
     }
 }

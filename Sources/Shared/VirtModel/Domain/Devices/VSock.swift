@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// A device for sockets between host and guest (`<vsock>`).
-package struct VSock: Equatable, Sendable, XMLMappable {
+package struct VSock: GuestDevice {
     package var model: Disk.Model?
     package var autoCID: Bool?
     package var cid: UInt32?
@@ -18,5 +19,16 @@ package struct VSock: Equatable, Sendable, XMLMappable {
         }
         try info.map(&x)
         try x.group("driver") { try virtio.map(&$0) }
+    }
+}
+
+extension VSock {
+    mutating func complete(_ context: DomainCompletion) {
+        if model == nil { model = .virtio }
+        if autoCID == nil { autoCID = cid == nil }
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        if let cid, cid < 3 { throw VirtError.unsupported("guest CIDs must be >= 3", .domain) }
     }
 }

@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// A graphics card (`<video>`).
-package struct Video: Equatable, Sendable, XMLMappable {
+package struct Video: GuestDevice {
     package enum Model: String, XMLEnum {
         case `default`, vga, cirrus, vmvga, xen, vbox, qxl, parallels, virtio, gop, none, bochs, ramfb
     }
@@ -73,6 +74,78 @@ package struct Video: Equatable, Sendable, XMLMappable {
         package mutating func map<M: ElementMapper>(_ mapper: inout M) throws {
             try mapper.required("x", &x)
             try mapper.required("y", &y)
+        }
+    }
+}
+
+extension Video {
+    /// Model and memory by the machine.
+    mutating func complete(_ context: DomainCompletion) {
+        if model == .default { model = Self.defaultModel(context.emulator, context.machine) }
+        if model == .none { return }
+        if model == .qxl, (vgaMemory ?? 0) == 0 { vgaMemory = 16 * 1024 }
+        if model == .qxl, (ram ?? 0) == 0 { ram = defaultMemory }
+        if (vram ?? 0) == 0 { vram = defaultMemory == 0 ? nil : defaultMemory }
+        ram = ram.map(Self.roundedUp)
+        vram = vram.map(Self.roundedUp)
+        if heads == nil { heads = 1 }
+    }
+
+    private static func defaultModel(
+        _ emulator: DomainCompletionContext.Emulator, _ machine: MachineKind
+    ) -> Model {
+        if machine.isPPC64 { return .vga }
+        if machine.isARMVirt || machine.isRISCVVirt || machine.isS390 { return .virtio }
+        if emulator.has("cirrus-vga") { return .cirrus }
+        return emulator.has("VGA") ? .vga : .default
+    }
+
+    private var defaultMemory: UInt32 {
+        switch model {
+        case .vga, .cirrus, .vmvga, .bochs: 16 * 1024
+        case .xen: 4 * 1024
+        case .qxl: 64 * 1024
+        case .default, .vbox, .parallels, .virtio, .gop, .none, .ramfb: 0
+        }
+    }
+
+    private static func roundedUp(_ value: UInt32) -> UInt32 {
+        guard value > 1 else { return value }
+        let bits = UInt32.bitWidth - (value - 1).leadingZeroBitCount
+        return bits >= UInt32.bitWidth ? value : 1 << UInt32(bits)
+    }
+}
+
+extension Video {
+    static func validate(all devices: [Video], _ context: DomainValidation) throws(VirtError) {
+        if devices.count(where: \.primary) > 1 {
+            throw VirtError.unsupported("Only one primary video device is supported")
+        }
+        if devices.count > 1, devices.contains(where: { $0.model == .none }) {
+            throw VirtError.unsupported("a 'none' video type must be the only video device defined for the domain")
+        }
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        if acceleration?.accel3D == true, model != .virtio {
+            throw VirtError.unsupported("3d acceleration is supported only with 'virtio' video device", .qemu)
+        }
+        if driverName == .vhostuser, model != .virtio {
+            throw VirtError.unsupported("'vhostuser' driver is only supported with 'virtio' device", .qemu)
+        }
+        let name = model.rawValue
+        switch model {
+        case .xen, .vbox, .parallels, .gop, .default:
+            throw VirtError.unsupported("video type '\(name)' is not supported with QEMU", .qemu)
+        case .vga, .cirrus, .vmvga:
+            guard primary else {
+                throw VirtError.unsupported("video type '\(name)' is only valid as primary video device", .qemu)
+            }
+        case .ramfb:
+            if info.address != nil {
+                throw VirtError.unsupported("address not supported for video type ramfb", .qemu)
+            }
+        case .qxl, .virtio, .bochs, .none: break
         }
     }
 }

@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// A watchdog (`<watchdog>`).
-package struct Watchdog: Equatable, Sendable, XMLMappable {
+package struct Watchdog: GuestDevice {
     package enum Model: String, XMLEnum { case i6300esb, ib700, diag288, itco }
     package enum Action: String, XMLEnum {
         case reset, shutdown, poweroff, pause, dump, none
@@ -18,5 +19,29 @@ package struct Watchdog: Equatable, Sendable, XMLMappable {
         try x.required("model", &model)
         try x.attribute("action", &action)
         try info.map(&x)
+    }
+}
+
+extension Watchdog {
+    static func validate(all devices: [Watchdog], _ context: DomainValidation) throws(VirtError) {
+        guard devices.count < 2 else {
+            throw VirtError(.internalError, .domain, "only a single watchdog device is supported")
+        }
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        switch model {
+        case .i6300esb: break
+        case .ib700:
+            if info.address != nil {
+                throw VirtError.unsupported(
+                    "ib700 model of watchdog does not support configuring the address", .qemu)
+            }
+        case .diag288:
+            if !context.machine.isS390 {
+                throw VirtError.unsupported("diag288 model of watchdog is allowed for s390 and s390x only", .qemu)
+            }
+        case .itco: throw VirtError.unsupported("unknown watchdog model 'itco'", .domain)
+        }
     }
 }

@@ -7,51 +7,101 @@ extension Domain {
         guard let emulator = context.emulator(of: self) else {
             throw VirtError.unsupported("No emulator found for arch '\(os.arch ?? "")'", .qemu)
         }
-        let validation = DomainValidation(domain: self, context: context, emulator: emulator)
-        try validation.checkDevices()
-        try validation.checkDomain()
+        let validation = DomainValidation(self, context, emulator)
+        try validation.validateDevices()
+        try validation.validateDomain()
     }
 }
 
-/// One run of validating a domain. Each device type has an extension of its own.
+/// One run of validating a domain, with what its parts are looked at for. It makes the checks that concern several
+/// parts; those of one part alone stand with its type. The order decides which of two errors is told.
 struct DomainValidation {
     let domain: Domain
-    let context: DomainCompletionContext
+    let host: DomainCompletionContext
     let emulator: DomainCompletionContext.Emulator
+    let machine: MachineKind
 
-    var machine: MachineKind { domain.machineKind }
+    init(_ domain: Domain, _ host: DomainCompletionContext, _ emulator: DomainCompletionContext.Emulator) {
+        self.domain = domain
+        self.host = host
+        self.emulator = emulator
+        machine = domain.machineKind
+    }
+
     var devices: Devices { domain.devices }
 
     /// "arch=... machine=..." in the words of libvirt's errors.
     var placeText: String { "architecture '\(machine.arch)' or machine type '\(machine.machine)'" }
 
-    func checkDevices() throws {
-        for disk in devices.disks { try check(disk) }
-        for controller in devices.controllers { try check(controller) }
-        for interface in devices.interfaces { try check(interface) }
-        for filesystem in devices.filesystems { try check(filesystem) }
-        try checkCharacterDevices()
-        for graphics in devices.graphics { try check(graphics) }
-        try checkVideos()
-        for hostdev in devices.hostdevs { try check(hostdev) }
-        try checkSmallDevices()
-        try checkRest()
+    /// Whether another process can look into the guest's memory.
+    var hasSharedMemory: Bool {
+        if domain.memoryBacking.access == .shared { return true }
+        let cells = domain.cpu?.numa?.cells ?? []
+        return !cells.isEmpty && cells.allSatisfy { $0.access == .shared }
     }
 
-    func checkDomain() throws {
+    func validateDevices() throws(VirtError) {
+        try validate(devices.disks)
+        try validate(devices.controllers)
+        try validate(devices.interfaces)
+        try validate(devices.filesystems)
+        try validateCharacterDevices()
+        try validate(devices.graphics)
+        try validate(devices.videos)
+        try validate(devices.hostdevs)
+        try validate(devices.audios)
+        try validate(devices.inputs)
+        try validate(devices.sharedMemories)
+        try validate(devices.panics)
+        try validate(devices.iommu)
+        try validate(devices.tpms)
+        try checkAudioReferences()
+        try validate(devices.sounds)
+        try validate(devices.watchdogs)
+        try validate(devices.vsock)
+        try validate(devices.memballoon)
+        try validate(devices.nvram)
+        try validate(devices.hubs)
+        try validate(devices.cryptos)
+        try validate(devices.leases)
+    }
+
+    private func validateCharacterDevices() throws(VirtError) {
+        try validate(devices.serials)
+        try validate(devices.parallels)
+        try validate(devices.channels)
+        try validate(devices.consoles)
+        try validate(devices.smartcards)
+        try validate(devices.redirectedDevices)
+        try validate(devices.rngs)
+    }
+
+    private func validate<Device: GuestDevice>(_ devices: [Device]) throws(VirtError) {
+        try Device.validate(all: devices, self)
+        for device in devices { try device.validate(self) }
+    }
+
+    private func validate<Device: GuestDevice>(_ device: Device?) throws(VirtError) { try device?.validate(self) }
+
+    func validateDomain() throws {
+        try checkLifecycle()
         try checkEmulator()
         try checkDuplicates()
-        try checkFirmware()
-        try checkFeatures()
-        try checkTimers()
-        try checkMemory()
-        try checkNUMA()
-        try checkThreads()
-        try checkSecurity()
-        try checkSysinfo()
+        try domain.os.validate(self)
+        try domain.features.validate(self)
+        for timer in domain.clock.timers { try timer.validate(self) }
+        try checkMemoryModules()
+        try domain.memoryBacking.validate(self)
+        try validate(devices.memories)
+        try domain.numaTuning.validate()
+        try domain.vcpu.validate(self)
+        try domain.cpuTuning.validate(self)
+        try SecurityLabel.validate(all: domain.securityLabels, self)
+        try domain.launchSecurity?.validate(self)
+        for table in domain.sysinfos { try table.validate(self) }
     }
 
-    private func checkEmulator() throws {
+    private func checkEmulator() throws(VirtError) {
         let name = "Emulator '\(emulator.path)' does not support"
         guard emulator.virtTypes.contains(domain.type) else {
             throw VirtError.unsupported("\(name) virt type '\(domain.type.rawValue)'", .qemu)
@@ -65,7 +115,7 @@ struct DomainValidation {
 
 extension DomainCompletionContext.Emulator {
     /// Refuses a machine type that the emulator does not have.
-    func checkMachine(of domain: Domain) throws {
+    func checkMachine(of domain: Domain) throws(VirtError) {
         guard let name = domain.os.machine, machine(name) != nil else {
             throw VirtError.unsupported(
                 "Emulator '\(path)' does not support machine type '\(domain.os.machine ?? "")'", .qemu)

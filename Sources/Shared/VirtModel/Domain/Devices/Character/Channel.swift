@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// A channel between host and guest (`<channel>`).
-package struct Channel: Equatable, Sendable, XMLMappable {
+package struct Channel: GuestDevice {
     package enum Target: String, XMLEnum { case guestfwd, virtio, xen }
     package enum State: String, XMLEnum { case connected, disconnected }
 
@@ -42,5 +43,17 @@ package struct Channel: Equatable, Sendable, XMLMappable {
             try x.attribute("name", &name)
             if !x.flags.contains(.inactive) { try x.attribute("state", &state) }
         }
+    }
+}
+
+extension Channel {
+    mutating func complete(_ context: DomainCompletion) throws(VirtError) {
+        try source.completeUNIX(channel: name ?? "", prefix: context.host.channelTargetDirectory)
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        // libvirt makes up the paths of channels.
+        if source.type == .unix, target == .virtio { return }
+        try source.validate(context)
     }
 }

@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// A console (`<console>`); the first one may be the first serial port under another name.
-package struct Console: Equatable, Sendable, XMLMappable {
+package struct Console: GuestDevice {
     package enum Target: String, XMLEnum { case serial, virtio, xen, uml, openvz, sclp, sclplm, none }
 
     package var source = CharacterSource(.pty)
@@ -27,5 +28,21 @@ package struct Console: Equatable, Sendable, XMLMappable {
         guard x.isWriting, source.type == .pty, port ?? 0 == 0, !x.flags.contains(.inactive) else { return }
         var tty = source.path
         try x.attribute("tty", &tty)
+    }
+}
+
+extension Console {
+    mutating func complete(_ context: DomainCompletion) {
+        if target == nil || target == Target.none { target = .serial }
+    }
+
+    static func complete(all devices: inout [Console], _ context: DomainCompletion) {
+        for index in devices.indices { devices[index].port = Int32(clamping: index) }
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        try source.validate(context)
+        guard target == .sclp, !context.machine.isS390 else { return }
+        throw VirtError.unsupported("sclpconsole is not supported in this QEMU binary", .qemu)
     }
 }

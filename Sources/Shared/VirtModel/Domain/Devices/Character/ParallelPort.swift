@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// A parallel port (`<parallel>`).
-package struct ParallelPort: Equatable, Sendable, XMLMappable {
+package struct ParallelPort: GuestDevice {
     package var source = CharacterSource(.pty)
     package var port: Int32?
     package var info = DeviceInfo()
@@ -14,4 +15,19 @@ package struct ParallelPort: Equatable, Sendable, XMLMappable {
         try x.valueElement("target", "port", &port)
         try info.map(&x)
     }
+}
+
+extension ParallelPort {
+    static func complete(all devices: inout [ParallelPort], _ context: DomainCompletion) {
+        for index in devices.indices where devices[index].port == nil {
+            devices[index].port = (devices.compactMap(\.port).max() ?? -1) &+ 1
+        }
+    }
+
+    static func validate(all devices: [ParallelPort], _ context: DomainValidation) throws(VirtError) {
+        guard !devices.isEmpty, context.machine.isS390 || context.machine.isPSeries else { return }
+        throw VirtError.unsupported("parallel ports are not supported", .qemu)
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) { try source.validate(context) }
 }

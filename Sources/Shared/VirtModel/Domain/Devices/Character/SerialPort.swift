@@ -1,7 +1,8 @@
+import VirtCore
 package import VirtXML
 
 /// A serial port (`<serial>`).
-package struct SerialPort: Equatable, Sendable, XMLMappable {
+package struct SerialPort: GuestDevice {
     package enum Target: String, XMLEnum {
         case isa = "isa-serial"
         case usb = "usb-serial"
@@ -42,5 +43,66 @@ package struct SerialPort: Equatable, Sendable, XMLMappable {
             try x.valueElement("model", "name", &model)
         }
         try info.map(&x)
+    }
+}
+
+extension SerialPort {
+    mutating func complete(_ context: DomainCompletion) throws(VirtError) {
+        if target == nil || target == Target.none || target == .isa { target = Self.defaultTarget(context.machine) }
+        if model == nil || model == Model.none, let target { model = Self.defaultModel(target, context.machine) }
+        try source.completeUNIX(channel: nil, prefix: context.host.channelTargetDirectory)
+    }
+
+    static func complete(all devices: inout [SerialPort], _ context: DomainCompletion) {
+        for index in devices.indices where devices[index].port == nil {
+            devices[index].port = (devices.compactMap(\.port).max() ?? -1) &+ 1
+        }
+    }
+
+    private static func defaultTarget(_ machine: MachineKind) -> Target? {
+        if machine.isX86 { return .isa }
+        if machine.isPSeries { return .spaprVIO }
+        if machine.isARMVirt || machine.isRISCVVirt { return .system }
+        return machine.isS390 ? .sclp : nil
+    }
+
+    private static func defaultModel(_ target: Target, _ machine: MachineKind) -> Model? {
+        switch target {
+        case .isa: .isaSerial
+        case .usb: .usbSerial
+        case .pci: .pciSerial
+        case .spaprVIO: .spaprVTY
+        case .system: machine.isARMVirt ? .pl011 : machine.isRISCVVirt ? .uart16550a : nil
+        case .sclp: .sclpConsole
+        case .isaDebug: .isaDebugCon
+        case .none: nil
+        }
+    }
+
+    /// Whether the port can be the guest's console.
+    var canBeConsole: Bool {
+        switch target {
+        case .isa, .spaprVIO, .system, .sclp, .some(.none), nil: true
+        case .pci, .usb, .isaDebug: false
+        }
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        try source.validate(context)
+        guard let target, let model else { return }
+        let machine = context.machine
+        let fits =
+            switch target {
+            case .isa, .isaDebug: machine.isX86
+            case .spaprVIO: machine.isPSeries
+            case .system: machine.isARM || machine.isRISCV
+            case .sclp: machine.isS390
+            case .usb, .pci, .none: true
+            }
+        guard !fits else { return }
+        throw VirtError.unsupported(
+            "Serial device with target type '\(target.rawValue)' and target model '\(model.rawValue)' not "
+                + "compatible with guest architecture or machine type",
+            .qemu)
     }
 }

@@ -2,7 +2,7 @@ import VirtCore
 package import VirtXML
 
 /// A controller that other devices are plugged into (`<controller>`).
-package struct Controller: Equatable, Sendable, XMLMappable {
+package struct Controller: GuestDevice {
     package enum Kind: String, XMLEnum {
         case ide, fdc, scsi, sata, ccid, usb, pci, xenbus, isa
         case virtioSerial = "virtio-serial"
@@ -112,6 +112,107 @@ package struct Controller: Equatable, Sendable, XMLMappable {
             try x.attribute("ioeventfd", &ioeventfd, .onOff)
             try x.attribute("iothread", &iothread)
             try virtio.map(&x)
+        }
+    }
+}
+
+extension Controller {
+    mutating func complete(_ context: DomainCompletion) throws(VirtError) {
+        switch type {
+        case .scsi: if model == nil || model == .auto { model = try defaultSCSIModel(context) }
+        case .usb: try completeUSB(context)
+        case .pci: try checkPCI(context)
+        case .ide, .fdc, .sata, .ccid, .xenbus, .isa, .virtioSerial: break
+        }
+    }
+
+    private func defaultSCSIModel(_ context: DomainCompletion) throws(VirtError) -> ControllerModel {
+        if context.machine.isPSeries { return .ibmvscsi }
+        if context.machine.isS390 { return .virtioSCSI }
+        if context.emulator.has("lsi") { return .lsilogic }
+        if context.emulator.has("virtio-scsi-pci") { return .virtioSCSI }
+        throw VirtError(.internalError, .qemu, "Unable to determine model for SCSI controller idx=\(index ?? 0)")
+    }
+
+    private mutating func completeUSB(_ context: DomainCompletion) throws(VirtError) {
+        if model == nil { model = defaultUSBModel(context) }
+        if model == .qusb1 || model == .qusb2 {
+            throw VirtError.unsupported("USB controller model type 'qusb1' or 'qusb2' is not supported in qemu", .qemu)
+        }
+        if let model, model == .necXHCI || model == .qemuXHCI, let ports, ports > 15 {
+            throw VirtError.unsupported("'\(model.rawValue)' controller only supports up to '15' ports", .qemu)
+        }
+    }
+
+    private func defaultUSBModel(_ context: DomainCompletion) -> ControllerModel? {
+        let emulator = context.emulator
+        let piix3: ControllerModel? = emulator.has("piix3-usb-uhci") ? .piix3UHCI : nil
+        if context.machine.isS390 { return info.address == nil ? ControllerModel.none : piix3 }
+        if context.machine.isPPC64 {
+            if context.isNew, emulator.has("qemu-xhci") { return .qemuXHCI }
+            if context.isNew, emulator.has("nec-usb-xhci") { return .necXHCI }
+            return emulator.has("pci-ohci") ? .pciOHCI : nil
+        }
+        if context.machine.arch == "aarch64" {
+            if emulator.has("qemu-xhci") { return .qemuXHCI }
+            if emulator.has("nec-usb-xhci") { return .necXHCI }
+        }
+        return piix3
+    }
+
+    private func checkPCI(_ context: DomainCompletion) throws(VirtError) {
+        let (index, machine) = (index ?? 0, context.machine)
+        let isRoot = model == .pciRoot || model == .pcieRoot
+        if isRoot, index != 0, !machine.isPSeries {
+            throw VirtError.malformed("pci-root and pcie-root controllers should have index 0", .qemu)
+        }
+        if model == .pciExpanderBus, !machine.isI440FX {
+            throw VirtError.unsupported(
+                "pci-expander-bus controllers are only supported on 440fx-based machinetypes", .qemu)
+        }
+        if model == .pcieExpanderBus, !machine.isQ35, !machine.isARMVirt {
+            throw VirtError.unsupported(
+                "pcie-expander-bus controllers are not supported with this machine type", .qemu)
+        }
+        if let node = target?.node, let model, Int(node) >= context.nodeCount {
+            throw VirtError.malformed(
+                "\(model.rawValue) with index \(index) is configured for a NUMA node (\(node)) not present in "
+                    + "the domain's <cpu><numa> array (\(context.nodeCount))",
+                .qemu)
+        }
+    }
+}
+
+extension Controller {
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        try info.validate(context)
+        try validateQueues()
+        if type == .ide, context.machine.hasBuiltInIDE, index ?? 0 > 0 {
+            throw VirtError.unsupported(
+                "Only a single IDE controller is supported for this machine type", .qemu)
+        }
+        guard type == .pci, context.machine.isPSeries, model == .pciRoot else { return }
+        let index = index ?? 0
+        if (index == 0) != ((target?.index ?? 0) == 0) {
+            throw VirtError.unsupported(
+                "Only the PCI controller with index 0 can have target index 0, and vice versa", .qemu)
+        }
+        if index == 0, target?.node != nil {
+            throw VirtError.unsupported("The PCI controller with index=0 can't be associated with a NUMA node", .qemu)
+        }
+    }
+
+    private func validateQueues() throws(VirtError) {
+        guard type == .scsi, let driver else { return }
+        switch model {
+        case .virtioSCSI, .virtioTransitional, .virtioNonTransitional: return
+        default: break
+        }
+        let options = [
+            ("queues", driver.queues), ("cmd_per_lun", driver.commandsPerLUN), ("max_sectors", driver.maximumSectors),
+        ]
+        for case (let name, .some) in options {
+            throw VirtError.unsupported("'\(name)' is only supported by virtio-scsi controller", .qemu)
         }
     }
 }

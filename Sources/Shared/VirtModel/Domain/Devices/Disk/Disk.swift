@@ -1,7 +1,7 @@
 package import VirtXML
 
 /// A disk, CD-ROM or floppy drive (`<disk>`).
-package struct Disk: Equatable, Sendable, XMLMappable {
+package struct Disk: GuestDevice {
     package enum Device: String, XMLEnum { case disk, cdrom, floppy, lun }
     package enum Bus: String, XMLEnum { case ide, fdc, scsi, virtio, xen, usb, uml, sata, sd, none }
     package enum Model: String, XMLEnum {
@@ -113,5 +113,24 @@ package struct Disk: Equatable, Sendable, XMLMappable {
         package mutating func map<M: ElementMapper>(_ x: inout M) throws {
             try x.attribute("shareBacking", &shareBacking)
         }
+    }
+}
+
+extension Disk.Target {
+    private static let prefixes = ["fd", "hd", "vd", "sd", "xvd", "ubd"]
+
+    /// The number in a disk's name: vda 0, vdz 25, vdaa 26. Nil for names of another form.
+    package static func index(of name: String) -> UInt32? {
+        guard let prefix = Self.prefixes.first(where: { name.utf8.starts(with: $0.utf8) }) else { return nil }
+        var letters = name.utf8.dropFirst(prefix.utf8.count)
+        // A partition's number does not count.
+        while let last = letters.last, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(last) { letters.removeLast() }
+        guard (1...6).contains(letters.count) else { return nil }
+        var number: UInt32 = 0
+        for (position, letter) in letters.enumerated() {
+            guard (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(letter) else { return nil }
+            number = (position == 0 ? 0 : (number + 1) * 26) + UInt32(letter - UInt8(ascii: "a"))
+        }
+        return number
     }
 }

@@ -134,3 +134,12 @@ package struct IOTune: Equatable, Sendable, XMLMappable {
         try x.textElement("write_iops_sec_max_length", &iopsMaximumLength.write)
     }
 }
+
+extension IOTune {
+    /// Whether anything but the group's name is said.
+    var hasLimits: Bool {
+        var other = self
+        other.groupName = nil
+        return other != IOTune()
+    }
+}

@@ -2,7 +2,7 @@ import VirtCore
 package import VirtXML
 
 /// A display (`<graphics>`).
-package struct Graphics: Equatable, Sendable, XMLMappable {
+package struct Graphics: GuestDevice {
     package enum Kind: String, XMLEnum {
         case sdl, vnc, rdp, desktop, spice, dbus
         case eglHeadless = "egl-headless"
@@ -103,5 +103,45 @@ package struct Graphics: Equatable, Sendable, XMLMappable {
             try x.attribute("enable", &enable)
             try x.attribute("rendernode", &renderNode)
         }
+    }
+}
+
+extension Graphics {
+    /// SPICE without any port listens nowhere.
+    mutating func complete(_ context: DomainCompletion) {
+        guard type == .spice, let first = listens.first, first.type == .address, port == nil, tlsPort == nil,
+            !isAutomatic
+        else { return }
+        listens[0].type = .none
+        listens[0].address = nil
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        switch type {
+        case .spice: try validateSpice(context)
+        case .eglHeadless: try validateHeadless(context.devices.graphics)
+        case .rdp, .desktop: throw VirtError.unsupported("unsupported graphics type '\(type.rawValue)'", .qemu)
+        case .vnc, .sdl, .dbus: break
+        }
+        if context.devices.graphics.count(where: { $0.gl?.enable == true || $0.type == .eglHeadless }) > 1 {
+            throw VirtError.unsupported("multiple OpenGL displays are not supported by QEMU", .qemu)
+        }
+    }
+
+    private func validateSpice(_ context: DomainValidation) throws(VirtError) {
+        guard !context.host.spiceTLS else { return }
+        if let tlsPort, tlsPort > 0 {
+            throw VirtError.unsupported(
+                "spice TLS port set in XML configuration, but TLS is disabled in qemu.conf", .qemu)
+        }
+        guard defaultMode == "secure" || spice.channels.contains(where: { $0.mode == "secure" }) else { return }
+        throw VirtError.unsupported(
+            "spice secure channels set in XML configuration, but TLS is disabled in qemu.conf", .qemu)
+    }
+
+    private func validateHeadless(_ all: [Graphics]) throws(VirtError) {
+        guard all.count > 1, !all.contains(where: { $0.type == .vnc || $0.type == .spice }) else { return }
+        throw VirtError.unsupported(
+            "graphics type 'egl-headless' is only supported with one of: 'vnc', 'spice' graphics types", .qemu)
     }
 }

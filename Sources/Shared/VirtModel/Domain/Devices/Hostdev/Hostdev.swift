@@ -2,7 +2,7 @@ import VirtCore
 package import VirtXML
 
 /// A device of the host given to the guest (`<hostdev>`).
-package struct Hostdev: Equatable, Sendable, XMLMappable {
+package struct Hostdev: GuestDevice {
     package enum Kind: String, XMLEnum {
         case usb, pci, scsi, mdev
         case scsiHost = "scsi_host"
@@ -55,6 +55,68 @@ package struct Hostdev: Equatable, Sendable, XMLMappable {
         try x.presence("readonly", &readonly)
         try x.presence("shareable", &shareable)
         try info.map(&x, [.boot, .rom])
+    }
+}
+
+extension Hostdev {
+    mutating func complete(_ context: DomainCompletion) throws(VirtError) {
+        switch type {
+        case .scsi: source.name = source.name.map(DiskNetwork.withUnit)
+        case .mdev: try completeMediated()
+        case .pci, .usb, .scsiHost: break
+        }
+    }
+
+    private mutating func completeMediated() throws(VirtError) {
+        if model == .vfioPCI, display == nil { display = false }
+        guard let address = info.address, let model else { return }
+        let fits =
+            switch model {
+            case .vfioPCI: address.kind == .pci
+            case .vfioCCW: address.kind == .ccw
+            case .vfioAP, .virtio, .virtioTransitional, .virtioNonTransitional: true
+            }
+        guard !fits else { return }
+        throw VirtError.malformed(
+            "Unsupported address type '\(address.kind.rawValue)' with mediated device model '\(model.rawValue)'")
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        try info.validate(context)
+        if sgio == .unfiltered { throw VirtError.unsupported("unfiltered sgio is no longer supported", .qemu) }
+        if type == .scsiHost, info.boot != nil {
+            throw VirtError.unsupported(
+                "booting from assigned devices is not supported by vhost SCSI devices", .qemu)
+        }
+        if type == .pci, source.writeFiltering != nil {
+            throw VirtError.unsupported(
+                "Write filtering of PCI device configuration space is not supported by qemu", .qemu)
+        }
+        guard type == .mdev else { return }
+        if display == true, context.devices.graphics.isEmpty {
+            throw VirtError.unsupported(
+                "graphics device is needed for attribute value 'display=on' in <hostdev>", .qemu)
+        }
+        if model == .vfioAP, info.boot != nil {
+            throw VirtError.unsupported(
+                "booting from assigned devices is not supported by mediated devices of model vfio-ap", .qemu)
+        }
+    }
+
+    /// Whether both are the same device of the host.
+    func isSameDevice(as other: Hostdev) -> Bool {
+        guard type == other.type else { return false }
+        switch type {
+        case .pci: return source.pci == other.source.pci
+        case .usb:
+            guard source.usbBus != nil else {
+                return source.vendor == other.source.vendor && source.product == other.source.product
+            }
+            return source.usbBus == other.source.usbBus && source.usbDevice == other.source.usbDevice
+        case .scsi: return source == other.source
+        case .mdev: return source.mdevUUID == other.source.mdevUUID
+        case .scsiHost: return source.wwpn == other.source.wwpn
+        }
     }
 }
 

@@ -2,7 +2,7 @@ import VirtCore
 package import VirtXML
 
 /// A network interface (`<interface>`).
-package struct Interface: Equatable, Sendable, XMLMappable {
+package struct Interface: GuestDevice {
     package enum Kind: String, XMLEnum {
         case user, ethernet, vhostuser, server, client, mcast, network, bridge, `internal`, direct, hostdev, udp, vdpa
         case vds, null
@@ -195,6 +195,54 @@ package struct Interface: Equatable, Sendable, XMLMappable {
 
         package mutating func map<M: ElementMapper>(_ x: inout M) throws {
             try x.group("rx") { try $0.valueElement("frames", "max", &receiveFramesMaximum) }
+        }
+    }
+}
+
+extension Interface {
+    mutating func complete(_ context: DomainCompletion) {
+        if mac == nil { mac = .random() }
+        guard model == nil, type != .hostdev else { return }
+        model = type == .vdpa ? "virtio" : Self.defaultModel(context.emulator, context.machine)
+    }
+
+    private static func defaultModel(
+        _ emulator: DomainCompletionContext.Emulator, _ machine: MachineKind
+    ) -> String {
+        if machine.isS390 || machine.isARMVirt || machine.isRISCVVirt { return "virtio" }
+        if machine.isARM { return machine.machine == "versatilepb" ? "smc91c111" : "lan9118" }
+        if emulator.has("rtl8139") { return "rtl8139" }
+        if emulator.has("e1000") { return "e1000" }
+        return emulator.has("virtio-net") ? "virtio" : "rtl8139"
+    }
+
+    func validate(_ context: DomainValidation) throws(VirtError) {
+        try info.validate(context)
+        if type != .user, !addresses.isEmpty || !routes.isEmpty {
+            throw VirtError.unsupported(
+                "Invalid attempt to set network interface guest-side IP route and/or address info, not supported by "
+                    + "QEMU",
+                .qemu)
+        }
+        if let model, !model.utf8.allSatisfy(Self.isModelCharacter) {
+            throw VirtError(.invalidArg, .domain, "Model name contains invalid characters")
+        }
+        if type != .network, bandwidth?.inbound?.floor ?? 0 > 0 {
+            throw VirtError.unsupported("floor attribute is not supported for this config", .qemu)
+        }
+        guard let driver else { return }
+        for (name, size) in [("rx_queue_size", driver.receiveQueueSize), ("tx_queue_size", driver.transmitQueueSize)] {
+            guard let size, size != 0, size & (size - 1) != 0 else { continue }
+            throw VirtError.unsupported("\(name) has to be a power of two", .qemu)
+        }
+    }
+
+    private static func isModelCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
         }
     }
 }
