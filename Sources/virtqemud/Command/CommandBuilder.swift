@@ -76,7 +76,11 @@ struct CommandBuilder {
         try addClock()
         addPowerManagement()
         try addBoot()
+        try addIOMMU()
         try addControllers()
+        try addHubs()
+        try addControllers(of: .ccid)
+        try addMemoryDevices()
         try addDisks()
         try addFilesystems()
         try addInterfaces()
@@ -91,10 +95,28 @@ struct CommandBuilder {
         try addRedirectedDevices()
         try addHostdevs()
         if let incoming = environment.incoming { add("-incoming", incoming) }
-        try addSmallDevices()
+        try addBalloon()
+        try addRandomGenerators()
+        addNVRAM()
+        if domain.features.vmcoreinfo == true { add(device: ["driver": "vmcoreinfo"]) }
         addLaunchSecurity()
         if let snapshot = environment.snapshot { add("-loadvm", snapshot) }
-        try addLast()
+        for argument in domain.qemu.arguments { add(argument.value) }
+        addSandbox()
+        try addPanics()
+        try addSharedMemories()
+        try addVSock()
+        try addCryptos()
+        if environment.timestampsLog { add("-msg", "timestamp=on") }
+    }
+
+    /// Serial and parallel ports, channels, consoles, smart cards: a `-chardev` and mostly a `-device`.
+    mutating func addCharacterDevices() throws(VirtError) {
+        try addSmartcards()
+        try addSerialPorts()
+        try addParallelPorts()
+        try addChannels()
+        try addConsoles()
     }
 
     /// The process's environment, then what the guest adds to it.
@@ -132,6 +154,11 @@ struct CommandBuilder {
         var properties: JSONObject = ["deprecated-output": .string(output)]
         if !input.isEmpty { properties["deprecated-input"] = .string(input) }
         add("-compat", JSONValue.object(properties).description)
+    }
+
+    private mutating func addSandbox() {
+        guard environment.usesSandbox, has(.seccompSandbox) else { return }
+        add("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny")
     }
 
     private mutating func addMasterKey() {

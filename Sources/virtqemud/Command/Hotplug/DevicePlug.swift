@@ -14,7 +14,6 @@ package enum DevicePlug {
         slim.devices = new
         slim.devices.controllers = domain.devices.controllers
         slim.os.bootDevices = []
-        slim.features.vmcoreinfo = nil
         var builder = CommandBuilder(slim, capabilities, environment)
         for controller in new.controllers { try builder.add(controller: controller) }
         try builder.addDisks()
@@ -23,7 +22,9 @@ package enum DevicePlug {
         try builder.addInputs()
         try builder.addWatchdogs()
         try builder.addRedirectedDevices()
-        try builder.addSmallDevices()
+        try builder.addBalloon()
+        try builder.addRandomGenerators()
+        builder.addNVRAM()
         return try translate(builder.arguments, new)
     }
 

@@ -4,21 +4,13 @@ import VirtModel
 
 extension CommandBuilder {
     mutating func addControllers() throws(VirtError) {
-        try addIOMMU()
         addPCIHoles()
         addRootHotplug()
         for type in [Controller.Kind.pci, .usb, .scsi, .ide, .sata, .virtioSerial] { try addControllers(of: type) }
         if !devices.controllers.contains(where: { $0.type == .usb }), machine.hasOldUSB { add("-usb") }
-        for hub in devices.hubs {
-            var properties: JSONObject = ["driver": "usb-hub", "id": .string(hub.info.alias ?? "")]
-            try addAddress(hub.info, to: &properties)
-            add(device: properties)
-        }
-        try addControllers(of: .ccid)
-        try addMemoryDevices()
     }
 
-    private mutating func addControllers(of type: Controller.Kind) throws(VirtError) {
+    mutating func addControllers(of type: Controller.Kind) throws(VirtError) {
         for controller in devices.controllers where controller.type == type { try add(controller: controller) }
     }
 
@@ -33,25 +25,6 @@ extension CommandBuilder {
             guard let size = controller.pciHole64 else { continue }
             let host = controller.model == .pcieRoot ? "q35-pcihost" : "i440FX-pcihost"
             add("-global", "\(host).pci-hole64-size=\(size)K")
-        }
-    }
-
-    private mutating func addIOMMU() throws(VirtError) {
-        guard let iommu = devices.iommu else { return }
-        switch iommu.model {
-        case .smmuv3: return
-        case .intel:
-            var properties: JSONObject = ["driver": "intel-iommu", "id": .string(iommu.info.alias ?? "iommu0")]
-            properties.add("intremap", iommu.interruptRemapping.map(onOff))
-            properties.add("caching-mode", iommu.cachingMode)
-            properties.add("eim", iommu.eim.map(onOff))
-            properties.add("device-iotlb", iommu.iotlb)
-            properties.add("aw-bits", iommu.addressWidthBits)
-            add(device: properties)
-        case .virtio:
-            var properties: JSONObject = ["driver": "virtio-iommu", "id": .string(iommu.info.alias ?? "iommu0")]
-            try addAddress(iommu.info, to: &properties)
-            add(device: properties)
         }
     }
 
