@@ -90,6 +90,34 @@ struct DomainValidationTests {
         #expect(error?.message == message)
     }
 
+    /// Wrong devices, each before those that C libvirt 9.0.0 looks at later.
+    static let wrong: [(xml: String, message: String)] = [
+        (
+            "<interface type='ethernet'><ip address='1.2.3.4' prefix='24'/></interface>",
+            "Invalid attempt to set network interface guest-side IP route and/or address info, not supported by QEMU"
+        ),
+        (
+            "<video><model type='cirrus'><acceleration accel3d='yes'/></model></video>",
+            "3d acceleration is supported only with 'virtio' video device"
+        ),
+        (
+            "<controller type='scsi' model='lsilogic'><driver queues='4'/></controller>",
+            "'queues' is only supported by virtio-scsi controller"
+        ),
+        ("<input type='mouse' bus='xen'/>", "unsupported input bus xen"),
+        ("<filesystem type='block'><source dev='/d'/><target dir='t'/></filesystem>", "only supports mount"),
+        ("<vsock><cid auto='no' address='2'/></vsock>", "guest CIDs must be >= 3"),
+        ("<audio id='1' type='none'/><audio id='1' type='none'/>", "audio ID 1 is used multiple times"),
+    ]
+
+    @Test("of two wrong devices, libvirt's first is told", arguments: 1..<wrong.count)
+    func order(later: Int) {
+        for earlier in 0..<later {
+            let error = refusal(DomainFixture.document(Self.wrong[later].xml + Self.wrong[earlier].xml))
+            #expect(error?.message.contains(Self.wrong[earlier].message) == true, "\(error?.message ?? "")")
+        }
+    }
+
     @Test("machines and types that no emulator has are refused")
     func emulators() {
         #expect(

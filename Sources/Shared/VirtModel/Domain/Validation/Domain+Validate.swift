@@ -40,40 +40,41 @@ struct DomainValidation {
         return !cells.isEmpty && cells.allSatisfy { $0.access == .shared }
     }
 
+    /// In the order in which libvirt looks at devices.
     func validateDevices() throws(VirtError) {
         try validate(devices.disks)
-        try validate(devices.controllers)
         try validate(devices.interfaces)
-        try validate(devices.filesystems)
-        try validateCharacterDevices()
-        try validate(devices.graphics)
-        try validate(devices.videos)
-        try validate(devices.hostdevs)
-        try validate(devices.audios)
-        try validate(devices.inputs)
-        try validate(devices.sharedMemories)
-        try validate(devices.panics)
-        try validate(devices.iommu)
-        try validate(devices.tpms)
-        try checkAudioReferences()
         try validate(devices.sounds)
+        try validate(devices.hostdevs)
+        try validate(devices.videos)
+        try validate(devices.controllers)
+        try validateCharacterDevices()
+        try validate(devices.inputs)
+        try validate(devices.filesystems)
         try validate(devices.watchdogs)
-        try validate(devices.vsock)
         try validate(devices.memballoon)
+        try validate(devices.rngs)
         try validate(devices.nvram)
         try validate(devices.hubs)
+        try validate(devices.sharedMemories)
+        try validate(devices.tpms)
+        try validate(devices.panics)
+        try validate(devices.redirectedDevices)
+        try validate(devices.vsock)
         try validate(devices.cryptos)
+        try validate(devices.iommu)
+        try validate(devices.graphics)
+        try validate(devices.audios)
         try validate(devices.leases)
+        try checkAudioReferences()
     }
 
     private func validateCharacterDevices() throws(VirtError) {
+        try validate(devices.smartcards)
         try validate(devices.serials)
         try validate(devices.parallels)
         try validate(devices.channels)
         try validate(devices.consoles)
-        try validate(devices.smartcards)
-        try validate(devices.redirectedDevices)
-        try validate(devices.rngs)
     }
 
     private func validate<Device: GuestDevice>(_ devices: [Device]) throws(VirtError) {
