@@ -1,5 +1,6 @@
 """virtlogd by its own protocol: what it holds survives its program, whichever takes its place."""
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -311,10 +312,14 @@ def test_session(swarm):
     os.makedirs(f"{runtime}/log", exist_ok=True)
     for directory in (runtime, f"{runtime}/log"):
         os.chown(directory, user, user)
+    # The user may not be allowed to look into the directory of the build, nor into this one.
+    here = os.path.dirname(__file__)
+    for path in (f"{swarm.build}/virtlogd", *(f"{here}/{name}" for name in os.listdir(here) if name.endswith(".py"))):
+        shutil.copy(path, runtime)
     environment = {"XDG_RUNTIME_DIR": runtime, "HOME": runtime, "PATH": os.environ["PATH"]}
     socket_path = f"{runtime}/libvirt/virtlogd-sock"
     with open(f"{runtime}/stderr", "wb") as log:
-        process = subprocess.Popen([f"{swarm.build}/virtlogd"], env=environment, stderr=log, user=user, group=user,
+        process = subprocess.Popen([f"{runtime}/virtlogd"], env=environment, stderr=log, user=user, group=user,
                                    extra_groups=[], start_new_session=True)
     try:
         wait_for("the session's socket", lambda: os.path.exists(socket_path))
@@ -326,7 +331,7 @@ def test_session(swarm):
             pass
         script = f"""
 import os, signal, sys
-sys.path.insert(0, {os.path.dirname(__file__)!r})
+sys.path.insert(0, {runtime!r})
 from logclient import LogClient
 client = LogClient({socket_path!r})
 pipe = client.open({runtime + '/log/g.log'!r})
