@@ -81,6 +81,12 @@ final class FakeQEMU: Sendable {
         if let socket = connection.withLock({ $0 }) { shutdown(socket.rawValue, Int32(SHUT_RDWR)) }
     }
 
+    /// The same, until the process is gone.
+    func endAndWait() async {
+        end()
+        _ = await process.waitExit()
+    }
+
     deinit {
         process.kill(SIGKILL)
         unlink(path)

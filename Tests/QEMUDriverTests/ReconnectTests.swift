@@ -161,7 +161,7 @@ struct ReconnectTests {
     func gone() async throws {
         let world = try await World()
         defer { world.remove() }
-        world.qemu.end()
+        await world.qemu.endAndWait()
         try await world.driver.start()
         #expect(throws: VirtError.self) { try world.driver.registry.snapshot(named: "b1") }
         #expect(!FileSystem.exists(world.root + "/run/libvirt/qemu/b1.xml"))

@@ -12,6 +12,8 @@ import VirtWire
     private final class Driver: DaemonDriver {
         let calls = Mutex<[String]>([])
         let startError: VirtError?
+        /// Held until the test has its client, however long that takes: no daemon is idle meanwhile.
+        let inhibitor = Mutex<Inhibitor?>(nil)
 
         init(startError: VirtError? = nil) { self.startError = startError }
 
@@ -24,6 +26,7 @@ import VirtWire
             note("start")
             if let startError { throw startError }
         }
+        func becomeIdle() { inhibitor.withLock { $0?.release("test") } }
         func reload() async { note("reload") }
         func stop() async { note("stop") }
         private func note(_ call: String) { calls.withLock { $0.append(call) } }
@@ -35,7 +38,13 @@ import VirtWire
         var options = DaemonOptions()
         options.root = directory.path
         options.timeout = timeout
-        let description = DaemonDescription(name: "virttestd", makeDriver: { _ in driver })
+        let description = DaemonDescription(
+            name: "virttestd",
+            makeDriver: { context in
+                context.inhibitor.hold("test")
+                driver.inhibitor.withLock { $0 = context.inhibitor }
+                return driver
+            })
         return try DaemonStart(description, options, "virttestd")
     }
 
@@ -46,7 +55,10 @@ import VirtWire
         let loop = EventLoopGroup(count: 1, name: "client").next()
         let path = "\(directory.path)/run/libvirt/\(name)"
         let deadline = MonotonicTime.now() + .seconds(20)
-        while !FileSystem.exists(path), MonotonicTime.now() < deadline { await Task.yield() }
+        while MonotonicTime.now() < deadline {
+            if let client = try? await RPCClient.connect(path: path, loop: loop) { return client }
+            await Task.yield()
+        }
         return try await RPCClient.connect(path: path, loop: loop)
     }
 
@@ -57,6 +69,7 @@ import VirtWire
         let client = try await connect("virttestd-admin-sock")
         let servers = try await client.call(
             AdminProgram.ConnectListServers.self, AdminConnectListServersArgs(needResults: 1, flags: 0))
+        driver.becomeIdle()
         #expect(servers.servers.map(\.name) == ["virttestd", "admin"])
         for file in ["run/virttestd.pid", "run/libvirt/virttestd-sock", "run/libvirt/virttestd-sock-ro"] {
             #expect(exists(file), "\(file)")
