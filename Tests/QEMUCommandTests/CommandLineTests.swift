@@ -58,6 +58,35 @@ import VirtModel
         #expect(words.contains { $0.contains(#""driver":"nvdimm""#) && $0.contains(#""label-size":131072"#) })
     }
 
+    @Test func `an image that a client opened is a set of descriptors`() throws {
+        let domain = try minimal(
+            """
+            <disk type='file'><driver type='qcow2'/><source file='/a' fdgroup='one'/><backingStore type='file'>
+            <format type='raw'/><source file='/b' fdgroup='two'/><backingStore/></backingStore>
+            <target dev='vda' bus='virtio'/></disk>
+            """)
+        let words = try arguments(domain) { environment in
+            environment.images = [
+                1: .init(number: 4, descriptors: [30]), 2: .init(number: 5, descriptors: [31, 32]),
+            ]
+        }
+        let sets = words.indices.filter { words[$0] == "-add-fd" }.map { words[$0 + 1] }
+        #expect(
+            sets == [
+                "set=4,fd=30,opaque=libvirt-1-storage0", "set=5,fd=31,opaque=libvirt-2-storage0",
+                "set=5,fd=32,opaque=libvirt-2-storage1",
+            ])
+        let nodes = words.indices.filter { words[$0] == "-blockdev" }.map { words[$0 + 1] }
+        #expect(
+            nodes.contains(
+                #"{"driver":"file","filename":"/dev/fdset/4","node-name":"libvirt-1-storage","read-only":false,"#
+                    + #""discard":"unmap"}"#))
+        #expect(
+            nodes.contains(
+                #"{"driver":"file","filename":"/dev/fdset/5","node-name":"libvirt-2-storage","auto-read-only":true,"#
+                    + #""discard":"unmap"}"#))
+    }
+
     @Test func `a start passes what was opened for it`() throws {
         let domain = try minimal(
             """

@@ -20,6 +20,8 @@ package struct CommandEnvironment: Sendable, Equatable {
     package var characters: [String: CharacterBackend] = [:]
     /// The sets of descriptors of the host's TPMs by the device's alias; one that is missing gets invented ones.
     package var tpms: [String: TPMSets] = [:]
+    /// Images that a client opened, by their numbers (`libvirt-N-storage`).
+    package var images: [UInt32: ImageSet] = [:]
     /// The numbers of SCSI generic devices ("sg3") by the alias of the host device.
     package var scsiGeneric: [String: String] = [:]
     /// The certificates of TLS for character devices and NBD.
@@ -124,6 +126,19 @@ package struct CommandEnvironment: Sendable, Equatable {
             self.number = number
             self.descriptor = descriptor
         }
+    }
+
+    /// An image that QEMU gets as descriptors, of which it takes the one that is open as it needs it.
+    package struct ImageSet: Sendable, Equatable {
+        package var number: Int32
+        package var descriptors: [Int32]
+
+        package init(number: Int32, descriptors: [Int32]) {
+            self.number = number
+            self.descriptors = descriptors
+        }
+
+        var path: String { "/dev/fdset/\(number)" }
     }
 
     /// A TPM of the host: its device, and the file that cancels a command.

@@ -12,6 +12,8 @@ struct BlockStorage {
     var readonly: Bool?
     /// A device that QEMU passes on as it is: nothing is said of unmapping, and its secret is named after the node.
     var isBare = false
+    /// The image's descriptors, where QEMU is not to open its path.
+    var set: CommandEnvironment.ImageSet?
 
     init(_ source: DiskSource, node: String, driver: DiskDriver? = nil, isFloppy: Bool = false) {
         self.source = source
@@ -62,7 +64,7 @@ struct BlockStorage {
     }
 
     private func local(_ driver: String, _ path: String?) -> JSONObject {
-        var properties: JSONObject = ["driver": .string(driver), "filename": .string(path ?? "")]
+        var properties: JSONObject = ["driver": .string(driver), "filename": .string(set?.path ?? path ?? "")]
         properties.add("pr-manager", source.reservations.map { $0.managerID(node: node) })
         properties.add("aio", self.driver?.io?.rawValue)
         return properties

@@ -22,6 +22,8 @@ package struct ImageNodes: Sendable {
     /// The image is, or is to become, the one that the guest sees.
     package var isTop = false
     package var isFloppy = false
+    /// The image's descriptors, if QEMU gets those.
+    var set: CommandEnvironment.ImageSet?
 
     /// - Parameter image: has its number.
     package init(_ image: ChainImage, driver: DiskDriver?) {
@@ -37,7 +39,12 @@ package struct ImageNodes: Sendable {
 
     /// The node for the image's bytes.
     package var storage: JSONObject {
-        BlockStorage(source, node: Self.storageName(source.index), driver: driver, isFloppy: isFloppy).properties
+        let node = Self.storageName(source.index)
+        var storage = BlockStorage(source, node: node, driver: driver, isFloppy: isFloppy)
+        storage.set = set
+        // With a single descriptor, how it is open is all there is: QEMU cannot choose another one later.
+        if set?.descriptors.count == 1 { storage.readonly = isReadonly }
+        return storage.properties
     }
 
     /// The node for the image's format.

@@ -3,6 +3,7 @@ package import VirtCore
 package import VirtModel
 
 /// The commands that add a device to a running guest: the same words as on the command line, in the monitor's form.
+/// Descriptors are handed over before.
 package enum DevicePlug {
     /// - Parameters:
     ///   - new: the devices to be added, complete, with aliases and node indexes.
@@ -39,7 +40,7 @@ package enum DevicePlug {
                 commands.append(QMPCommand(name, try JSONParser.parse(text)))
             } else if option == "-chardev" {
                 commands.append(try characterDevice(text, devices))
-            } else if option != "-watchdog-action" {
+            } else if option != "-watchdog-action", option != "-add-fd" {
                 throw VirtError(.operationUnsupported, .qemu, "live attach of a device that needs '\(option)'")
             }
         }

@@ -117,7 +117,8 @@ extension DomainActor {
 
     private static func files(_ images: [ChainImage], remember: Bool) -> [GuestRuntime.OwnedFile] {
         images.enumerated().compactMap { position, image in
-            guard let path = image.source.localPath, !image.source.labels.contains(where: { $0.relabel == false })
+            guard image.source.fdGroup == nil, let path = image.source.localPath,
+                !image.source.labels.contains(where: { $0.relabel == false })
             else { return nil }
             return GuestRuntime.OwnedFile(path: path, remembered: remember && position == 0)
         }

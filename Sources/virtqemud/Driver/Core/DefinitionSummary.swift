@@ -32,7 +32,9 @@ final class DefinitionSummary: Sendable {
         maximumVCPUs = domain.vcpu.maximum
         onlineVCPUs = domain.onlineVCPUs
         disks = domain.devices.disks.map { disk in
-            let image = disk.source.localPath.map { Image(path: $0, format: disk.driver?.type) }
+            // What a client opened need not be what its path leads to.
+            let path = disk.source.fdGroup == nil ? disk.source.localPath : nil
+            let image = path.map { Image(path: $0, format: disk.driver?.type) }
             return Disk(target: disk.target.dev ?? "", path: disk.source.path, image: image)
         }
     }

@@ -33,6 +33,7 @@ actor DomainActor {
     var runtime: GuestRuntime?
     var hasAutostart = false
     var hasManagedSave = false
+    var descriptorGroups = DescriptorGroups()
     var snapshots = SnapshotTree()
     /// A definition was changed since the daemon's start.
     var wasUpdated = false

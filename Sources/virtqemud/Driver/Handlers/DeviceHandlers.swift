@@ -36,5 +36,13 @@ enum DeviceHandlers {
             try await actor.updateDevice(arguments.xml, flags: arguments.flags, caller.client)
             return .init()
         }
+        table.onAsync(RemoteProgram.DomainFdAssociate.self) { arguments, caller in
+            guard !caller.descriptors.isEmpty else {
+                throw VirtError(.invalidArg, .domain, "nfds in virDomainFDAssociate must not be zero")
+            }
+            let actor = try registry.actor(arguments.dom)
+            try await actor.associate(arguments.name, caller.descriptors, flags: arguments.flags, caller.client)
+            return .init()
+        }
     }
 }

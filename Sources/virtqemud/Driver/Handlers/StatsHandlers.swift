@@ -103,6 +103,9 @@ enum StatsHandlers {
         guard !disk.source.isEmpty else {
             throw VirtError(.invalidArg, .qemu, "disk '\(path)' does not currently have a source assigned")
         }
+        guard disk.source.fdGroup == nil else {
+            throw VirtError(.operationUnsupported, .qemu, "block info is not supported for FD passed disk image")
+        }
         let sizes = await fileSizes(disk)
         guard let runtime = snapshot.runtime, let number = disk.source.index else {
             guard let sizes else {

@@ -121,11 +121,12 @@ extension DomainActor {
         guard let runtime else { throw removedError }
         var devices = Devices()
         devices.disks = [disk]
-        let commands = try DevicePlug.commands(
-            for: devices, in: domain, try await driver.facts(for: domain), plugEnvironment(runtime))
+        let facts = try await driver.facts(for: domain)
+        var environment = plugEnvironment(runtime)
         var session = try session()
         do {
-            try await session.run(commands)
+            try await passImages(of: disk, &session, &environment)
+            try await session.run(try DevicePlug.commands(for: devices, in: domain, facts, environment))
         } catch {
             await session.takeBack()
             throw error
@@ -137,9 +138,10 @@ extension DomainActor {
         try await resolveVolume(&disk)
         let configuration = driver.configuration
         let found = disk
+        let groups = descriptorGroups
         disk = try await BlockingPool.shared.run {
             var disk = found
-            try disk.followChain(configuration)
+            try disk.followChain(configuration, groups)
             return disk
         }
         var last = runtime?.nodeIndex ?? 0

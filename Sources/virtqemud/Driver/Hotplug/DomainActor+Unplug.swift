@@ -78,6 +78,7 @@ extension DomainActor {
             await attempt("blockdev-del", ["node-name": .string("libvirt-\(index)-format")])
             await attempt("blockdev-del", ["node-name": .string("libvirt-\(index)-storage")])
         }
+        await closeImageSets(of: disk)
         await unlock(disk.lockSubject)
         let paths = Set(disk.chain.compactMap(\.localPath))
         let files = runtime?.ownedFiles.filter { paths.contains($0.path) } ?? []

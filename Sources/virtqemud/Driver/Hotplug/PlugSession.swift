@@ -23,6 +23,14 @@ struct PlugSession {
         undo.append(QMPCommand("closefd", ["fdname": .string(name)]))
     }
 
+    /// Hands QEMU a descriptor in a set, which it opens as /dev/fdset/NUMBER.
+    mutating func add(_ descriptor: DescriptorBox, to set: Int32, as name: String) async throws {
+        try await monitor.execute(
+            "add-fd", ["fdset-id": .integer(set), "opaque": .string(name)], descriptor: descriptor,
+            timeout: MonitorTimeout.standard)
+        undo.append(QMPCommand("remove-fd", ["fdset-id": .integer(set)]))
+    }
+
     /// Takes back what was done, the latest first. Failures are of no interest any more.
     func takeBack() async {
         for command in undo.reversed() {

@@ -113,9 +113,9 @@ extension Domain {
         var files: [GuestRuntime.OwnedFile] = []
         for disk in devices.disks {
             for (depth, image) in disk.chain.enumerated() {
-                guard let path = image.localPath, !image.labels.contains(where: { $0.relabel == false }) else {
-                    continue
-                }
+                guard image.fdGroup == nil, let path = image.localPath,
+                    !image.labels.contains(where: { $0.relabel == false })
+                else { continue }
                 files.append(
                     .init(path: path, remembered: depth == 0 && !disk.readonly && !disk.shareable))
             }

@@ -14,15 +14,34 @@ extension DomainActor {
         }
         let configuration = driver.configuration
         let disks = plan.domain.devices.disks
+        let groups = descriptorGroups
         plan.domain.devices.disks = try await BlockingPool.shared.run {
             try disks.map { disk in
                 var disk = disk
-                try disk.followChain(configuration)
+                try disk.followChain(configuration, groups)
                 return disk
             }
         }
         runtime?.nodeIndex = plan.domain.assignNodeIndexes()
+        try passImages(&plan)
         live = plan.domain
+    }
+
+    /// QEMU gets the images that a client opened as descriptors.
+    private func passImages(_ plan: inout StartPlan) throws(VirtError) {
+        for image in plan.domain.devices.disks.reversed().flatMap(\.chain) {
+            guard let name = image.fdGroup, let index = image.index else { continue }
+            var numbers: [Int32] = []
+            for descriptor in try descriptorGroups.required(name) { numbers.append(plan.pass(descriptor)) }
+            plan.environment.images[index] = .init(number: nextDescriptorSet(), descriptors: numbers)
+        }
+    }
+
+    /// The number of a set that QEMU does not have yet.
+    func nextDescriptorSet() -> Int32 {
+        let number = Int32(clamping: runtime?.descriptorSetIndex ?? 0)
+        runtime?.descriptorSetIndex += 1
+        return number
     }
 
     /// `<source pool= volume=>` becomes the volume's path.
@@ -34,36 +53,61 @@ extension DomainActor {
 extension Disk {
     /// Checks that the images are there and fills in those below the top one, as far as the definition leaves them open.
     /// Blocks.
-    mutating func followChain(_ configuration: DriverConfiguration) throws(VirtError) {
+    mutating func followChain(
+        _ configuration: DriverConfiguration, _ groups: DescriptorGroups = DescriptorGroups()
+    ) throws(VirtError) {
         if source.isEmpty {
             // An empty drive has no format until something is put in.
             driver?.type = nil
             return
         }
-        guard let path = source.hostPath else { return }
-        guard try checkAccess(path, configuration) else { return }
-        backingStore = try Self.follow(backingStore, below: path, driver?.type, depth: 0)
+        guard let top = try ImageFile(source, groups) else { return }
+        if top.descriptor == nil {
+            guard try checkAccess(top.path, configuration) else { return }
+        }
+        backingStore = try Self.follow(backingStore, below: top, driver?.type, depth: 0, groups)
+    }
+
+    /// A file of a chain: what a client opened, or what its path leads to.
+    private struct ImageFile {
+        let path: String
+        var descriptor: DescriptorBox?
+
+        init(path: String) { self.path = path }
+
+        /// Nil for what is no file of this host.
+        init?(_ source: DiskSource, _ groups: DescriptorGroups) throws(VirtError) {
+            guard let path = source.hostPath else { return nil }
+            self.path = path
+            if let name = source.fdGroup { descriptor = try groups.required(name).first }
+        }
+
+        /// The first bytes of the image.
+        func start(_ count: Int) throws(VirtError) -> [UInt8] {
+            guard let descriptor else { return try FileSystem.start(of: path, count) }
+            return try FileSystem.start(of: descriptor.rawValue, count, name: path)
+        }
     }
 
     /// A chain as far as the definition says it, then as far as the images do.
     private static func follow(
-        _ store: BackingStore?, below path: String?, _ format: String?, depth: Int
+        _ store: BackingStore?, below image: ImageFile?, _ format: String?, depth: Int, _ groups: DescriptorGroups
     ) throws(VirtError) -> BackingStore {
         guard var store else {
-            guard let path, let format = format.flatMap(StorageFileFormat.init(rawValue:)) else {
+            guard let image, let format = format.flatMap(StorageFileFormat.init(rawValue:)) else {
                 return BackingStore()
             }
-            return try below(path, format, depth: depth)
+            return try below(image, format, depth: depth)
         }
         guard let source = store.source else { return store }
-        if let path, let next = source.hostPath {
+        let file = try ImageFile(source, groups)
+        if let path = image?.path, let next = file?.path, file?.descriptor == nil {
             var status = stat()
             guard unsafe stat(next, &status) == 0 else {
                 throw .system(errno, .storage, "Cannot access backing file '\(next)' of storage file '\(path)'")
             }
         }
-        store.backingStore = try follow(
-            store.backingStore, below: source.hostPath, store.format?.type, depth: depth + 1)
+        store.backingStore = try follow(store.backingStore, below: file, store.format?.type, depth: depth + 1, groups)
         return store
     }
 
@@ -85,11 +129,12 @@ extension Disk {
 
     /// The images below an image of that format; an empty store ends the chain.
     private static func below(
-        _ path: String, _ format: StorageFileFormat, depth: Int
+        _ image: ImageFile, _ format: StorageFileFormat, depth: Int
     ) throws(VirtError) -> BackingStore {
+        let path = image.path
         var store = BackingStore()
         guard format.canHaveBackingImage else { return store }
-        let header = ImageProbe.metadata(try FileSystem.start(of: path, ImageProbe.headerSize), as: format)
+        let header = ImageProbe.metadata(try image.start(ImageProbe.headerSize), as: format)
         guard let name = header.backingPath else { return store }
         guard depth < 200 else {
             throw VirtError(.internalError, .storage, "backing store for '\(path)' is self-referential or too deep")
@@ -115,7 +160,7 @@ extension Disk {
         var kind = DiskFormat()
         kind.type = format.rawValue
         store.format = kind
-        store.backingStore = try below(next, format, depth: depth + 1)
+        store.backingStore = try below(ImageFile(path: next), format, depth: depth + 1)
         return store
     }
 }

@@ -137,9 +137,7 @@ extension DomainActor {
         _ path: String, _ text: String, _ plan: inout StartPlan
     ) throws(VirtError) -> CommandEnvironment.DescriptorSet {
         guard let file = try? OwnedDescriptor(opening: path, O_RDWR) else { throw .system(errno, .qemu, text) }
-        let set = Int32(clamping: runtime?.descriptorSetIndex ?? 0)
-        runtime?.descriptorSetIndex += 1
-        return .init(number: set, descriptor: plan.pass(DescriptorBox(file)))
+        return .init(number: nextDescriptorSet(), descriptor: plan.pass(DescriptorBox(file)))
     }
 
     private func assignDisplayPorts(_ plan: inout StartPlan) throws {

@@ -16,6 +16,7 @@ extension CommandBuilder {
                 addDrive(disk)
                 continue
             } else if !disk.source.isEmpty {
+                addImageSets(of: disk)
                 for node in blockNodes(of: disk) {
                     for object in node.objects { add(object: object) }
                     add(blockdev: node.properties)
@@ -23,6 +24,17 @@ extension CommandBuilder {
             }
             addZPCI(disk.info)
             add(device: try diskDevice(disk, bootIndex: boot[index]))
+        }
+    }
+
+    /// The descriptors of those images of a chain that a client opened.
+    private mutating func addImageSets(of disk: Disk) {
+        for image in disk.chain {
+            guard let index = image.index, let set = environment.images[index] else { continue }
+            for (position, descriptor) in set.descriptors.enumerated() {
+                let name = ImageNodes.storageName(index) + String(position)
+                add("-add-fd", "set=\(set.number),fd=\(descriptor),opaque=\(name)")
+            }
         }
     }
 
@@ -60,6 +72,7 @@ extension CommandBuilder {
             nodes.isTop = depth == 0
             nodes.isReadonly = depth > 0 || disk.readonly || disk.device == .cdrom
             nodes.isFloppy = disk.device == .floppy
+            nodes.set = image.source.index.flatMap { environment.images[$0] }
             let name = ImageNodes.name(image.source.index)
             chain.append(BlockNode(properties: nodes.storage, objects: objects(image.source, name)))
             if let slice = nodes.slice { chain.append(BlockNode(properties: slice)) }
