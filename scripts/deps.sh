@@ -6,7 +6,7 @@ declare -A groups=(
     [build]="libxml2-dev libsystemd-dev libnl-route-3-dev libgcrypt20-dev pkg-config"
     [run]="qemu-system-x86 qemu-utils dnsmasq-base iptables nftables iproute2 libvirt-clients cpio gzip kmod"
     [test]="qemu-system-x86 qemu-utils dnsmasq-base iptables nftables iproute2 libvirt-clients cpio gzip kmod
-            python3-libvirt python3 procps systemd util-linux dbus-daemon polkitd"
+            python3-libvirt python3 procps systemd util-linux dbus-daemon polkitd swtpm swtpm-tools"
     [takeover]="libvirt-daemon-system"
     [conformance]="qemu-system-arm qemu-system-misc qemu-system-ppc ebtables ovmf"
 )

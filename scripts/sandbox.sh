@@ -11,6 +11,13 @@ for directory in /run /var/lib/libvirt /var/log/libvirt /var/cache/libvirt; do
     mkdir -p "$directory"
     mount -t tmpfs -o mode=755 tmpfs "$directory"
 done
+# What swtpm writes: its logs, and the authority that signs the certificates of new TPMs.
+mkdir -p /var/log/swtpm
+mount -t tmpfs -o mode=755 tmpfs /var/log/swtpm
+authority=/var/lib/swtpm-localca
+if [ -d "$authority" ]; then
+    mount -t tmpfs -o "$(stat -c 'mode=%a,uid=%u,gid=%g' "$authority")" tmpfs "$authority"
+fi
 mkdir -p /etc/libvirt /run/libvirt /run/lock /run/home /var/lib/libvirt/images
 if [ -n "${SANDBOX_ETC:-}" ]; then
     mount --bind "$SANDBOX_ETC" /etc/libvirt

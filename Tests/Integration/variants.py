@@ -138,6 +138,11 @@ STORAGE = [
             "<target dir='tree'/></filesystem>", mark="virtio-9p-pci"),
     Variant("filesystem-mapped", f"<filesystem type='mount' accessmode='mapped' fmode='0644' dmode='0755'>"
             f"<source dir='{IMAGES}/tree'/><target dir='tree'/><readonly/></filesystem>", mark="mapped"),
+    Variant("filesystem-virtiofs", f"<filesystem type='mount' accessmode='passthrough'><driver type='virtiofs'/>"
+            f"<source dir='{IMAGES}/tree'/><target dir='tree'/></filesystem>",
+            elements="<memoryBacking><access mode='shared'/></memoryBacking>", mark="vhost-user-fs-pci"),
+    Variant("tpm-2.0", "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>", mark="emulator,id=tpm-tpm0"),
+    Variant("tpm-1.2", "<tpm model='tpm-tis'><backend type='emulator' version='1.2'/></tpm>", mark="emulator,id=tpm-tpm0"),
     Variant("memory-nvdimm", f"<memory model='nvdimm' access='shared'><source><path>{IMAGES}/nvdimm.img</path></source>"
             "<target><size unit='MiB'>128</size><node>0</node><label><size unit='KiB'>128</size></label></target>"
             "</memory>", elements=HOTPLUG_MEMORY, mark="nvdimm"),

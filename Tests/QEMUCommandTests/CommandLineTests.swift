@@ -87,6 +87,29 @@ import VirtModel
                     + #""discard":"unmap"}"#))
     }
 
+    @Test func `a video device that another program serves has a connection to it`() throws {
+        let domain = try minimal(
+            """
+            <video><driver name='vhostuser'/><model type='virtio' heads='1' primary='yes'/>
+            <address type='pci' domain='0' bus='0' slot='1' function='0'/></video>
+            """)
+        let error = #expect(throws: VirtError.self) { _ = try arguments(domain) }
+        #expect(error?.message == "internal error: Attempt to pass closed vhostuser FD")
+        let words = try arguments(domain) { $0.vhostUserDescriptors["video0"] = 33 }
+        #expect(words.contains("socket,id=chr-vu-video0,fd=33"))
+        #expect(
+            words.contains(
+                #"{"driver":"vhost-user-vga","id":"video0","max_outputs":1,"chardev":"chr-vu-video0","#
+                    + #""bus":"pcie.0","addr":"0x1"}"#))
+    }
+
+    @Test func `a TPM emulator is reached at its socket`() throws {
+        let domain = try minimal("<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>")
+        let words = try arguments(domain) { $0.tpmSockets["tpm0"] = "/run/t.sock" }
+        #expect(words.contains("socket,id=chrtpm,path=/run/t.sock"))
+        #expect(words.contains("emulator,id=tpm-tpm0,chardev=chrtpm"))
+    }
+
     @Test func `a start passes what was opened for it`() throws {
         let domain = try minimal(
             """

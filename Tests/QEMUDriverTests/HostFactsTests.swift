@@ -93,8 +93,8 @@ import VirtOS
 
     @Test func `swtpm says which versions it has`() {
         let text = #"{ "type": "swtpm_setup", "features": [ "tpm-2.0", "cmdarg-keyfile-fd" ] }"#
-        #expect(SoftwareTPM.versions(Array(text.utf8)) == ["2.0"])
-        #expect(SoftwareTPM.versions(Array("usage:".utf8)) == [])
+        #expect(SoftwareTPM(features: SoftwareTPM.features(Array(text.utf8))).versions == ["2.0"])
+        #expect(SoftwareTPM.features(Array("usage:".utf8)) == [])
     }
 }
 

@@ -71,14 +71,18 @@ package final class RunningChild: Sendable {
     @discardableResult
     package func kill(_ signal: Int32) -> Bool { clinux_pidfd_signal(core.pidfd.rawValue, signal) >= 0 }
 
-    /// Sends a signal to the process group that a child with `newSession` or `newProcessGroup` leads.
+    /// Sends a signal to the process group that it leads, if it does.
     @discardableResult
     package func killGroup(_ signal: Int32) -> Bool {
         // The group's number stays taken until its leader has been collected.
-        guard core.exit.value == nil, let child = core.child, child.newSession || child.newProcessGroup else {
-            return kill(signal)
-        }
+        guard core.exit.value == nil, leadsGroup else { return kill(signal) }
         return Glibc.kill(-pid, signal) == 0
+    }
+
+    /// One that was found running is asked, while its descriptor says that the number is still its own.
+    private var leadsGroup: Bool {
+        if let child = core.child { return child.newSession || child.newProcessGroup }
+        return getpgid(pid) == pid && kill(0)
     }
 
     // MARK: The handshake

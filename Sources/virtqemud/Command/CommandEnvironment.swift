@@ -20,6 +20,10 @@ package struct CommandEnvironment: Sendable, Equatable {
     package var characters: [String: CharacterBackend] = [:]
     /// The sets of descriptors of the host's TPMs by the device's alias; one that is missing gets invented ones.
     package var tpms: [String: TPMSets] = [:]
+    /// The sockets of TPM emulators by the device's alias.
+    package var tpmSockets: [String: String] = [:]
+    /// Connections to programs that serve a device, by the device's alias.
+    package var vhostUserDescriptors: [String: Int32] = [:]
     /// Images that a client opened, by their numbers (`libvirt-N-storage`).
     package var images: [UInt32: ImageSet] = [:]
     /// The numbers of SCSI generic devices ("sg3") by the alias of the host device.

@@ -133,6 +133,15 @@ package struct Cgroup: Sendable, Equatable {
         if let unified = hierarchy.unified { try Self.write("\(thread)", to: "\(unified)\(path)/cgroup.threads") }
     }
 
+    /// Moves a whole process here, in the trees that know groups of threads.
+    package func addWithThreads(process: Int32) throws(VirtError) {
+        for controller in [Controller.cpu, .cpuacct, .cpuset] {
+            guard let point = hierarchy.legacy[controller] else { continue }
+            try Self.write("\(process)", to: "\(point)\(path)/cgroup.procs")
+        }
+        if let unified = hierarchy.unified { try Self.write("\(process)", to: "\(unified)\(path)/cgroup.procs") }
+    }
+
     // MARK: Files
 
     /// The file of a controller, by its name in version 1 and in version 2.

@@ -57,11 +57,15 @@ extension DomainActor {
         try await BlockingPool.shared.run { try store.save(name, text) }
     }
 
-    /// virDomainUndefineFlags: managed save 1, snapshots 2, nvram 4, keep nvram 8, checkpoints 16.
+    /// virDomainUndefineFlags: managed save 1, snapshots 2, nvram 4, keep nvram 8, checkpoints 16, TPM 32, keep
+    /// TPM 64.
     func undefine(flags: UInt32) async throws {
-        try flags.checkFlags(31, "qemuDomainUndefineFlags")
+        try flags.checkFlags(127, "qemuDomainUndefineFlags")
         guard flags & 12 != 12 else {
             throw VirtError(.operationInvalid, .qemu, "cannot both keep and delete nvram")
+        }
+        guard flags & 96 != 96 else {
+            throw VirtError(.operationInvalid, .qemu, "cannot both keep and delete TPM")
         }
         try await withJob(.modify, "virDomainUndefineFlags") {
             let domain = try self.persistentForUndefine()
@@ -72,7 +76,10 @@ extension DomainActor {
             }
             try await self.dropSnapshots(undefining: flags)
             try await self.removeFiles(domain, flags)
-            if self.runtime == nil { await self.dropCheckpointFiles() }
+            if self.runtime == nil {
+                await self.dropCheckpointFiles()
+                await self.dropTPM(of: domain, flags)
+            }
             self.hasAutostart = false
             self.config = nil
             self.emit(.undefined(.removed))

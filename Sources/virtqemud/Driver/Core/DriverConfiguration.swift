@@ -7,6 +7,10 @@ struct DriverConfiguration: Sendable {
     var uid: uid_t = 0
     var gid: gid_t = 0
     var groups: [gid_t] = []
+    /// Who swtpm runs as.
+    var swtpmUser: uid_t = 0
+    var swtpmGroup: gid_t = 0
+    var virtiofsdDebug = false
     var vncListen = "127.0.0.1"
     var vncAutoUnixSocket = false
     var vncPassword: String?
@@ -48,6 +52,7 @@ struct DriverConfiguration: Sendable {
         if let list = try file.strings("security_driver", orSingle: true) { securityDrivers = list }
         if let list = try file.strings("capability_filters") { capabilityFilters = list }
         cgroupControllers = try file.strings("cgroup_controllers")
+        virtiofsdDebug = try file.bool("virtiofsd_debug") ?? virtiofsdDebug
         if isSession {
             uid = getuid()
             gid = getgid()
@@ -125,6 +130,8 @@ struct DriverConfiguration: Sendable {
             gid = (try? Self.group("libvirt-qemu")) ?? 0
         }
         groups = Self.groups(of: uid, gid)
+        swtpmUser = try file.string("swtpm_user").map(Self.user) ?? (try? Self.user("tss")) ?? 0
+        swtpmGroup = try file.string("swtpm_group").map(Self.group) ?? (try? Self.group("tss")) ?? 0
     }
 
     static func user(_ name: String) throws(VirtError) -> uid_t {

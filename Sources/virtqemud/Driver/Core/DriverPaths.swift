@@ -12,6 +12,9 @@ struct DriverPaths: Sendable {
     let run: String
     let qemuConf: String
     let isSession: Bool
+    /// The states of emulated TPMs, and what their emulators log.
+    let swtpmStorage: String
+    let swtpmLog: String
     private let etc: String
 
     init(_ paths: DaemonPaths) {
@@ -23,6 +26,8 @@ struct DriverPaths: Sendable {
         library = paths.isSession ? paths.etcLibvirt + "/qemu" : paths.varLibLibvirt + "/qemu"
         cache = paths.varCacheLibvirt + "/qemu"
         log = paths.isSession ? paths.varCacheLibvirt + "/qemu/log" : paths.varLogLibvirt + "/qemu"
+        swtpmStorage = paths.isSession ? paths.etcLibvirt + "/qemu/swtpm" : paths.varLibLibvirt + "/swtpm"
+        swtpmLog = paths.isSession ? log : paths.path("/var/log/swtpm/libvirt/qemu")
         hooks = paths.etcLibvirt + "/hooks"
         run = paths.runLibvirt
         qemuConf = paths.etcLibvirt + "/qemu.conf"
@@ -37,21 +42,25 @@ struct DriverPaths: Sendable {
     var checkpoint: String { library + "/checkpoint" }
     var nvram: String { library + "/nvram" }
     var ram: String { library + "/ram" }
+    var swtpmState: String { state + "/swtpm" }
 
     func managedSave(_ name: String) -> String { "\(save)/\(name).save" }
     func status(_ name: String) -> String { "\(state)/\(name).xml" }
     func pidFile(_ name: String) -> String { "\(state)/\(name).pid" }
     func logFile(_ name: String) -> String { "\(log)/\(name).log" }
 
-    /// `domain-ID-NAME` with at most 20 characters of the name, whatever they are.
-    static func shortName(_ name: String, id: Int32) -> String {
-        "domain-\(id)-" + String(String.UnicodeScalarView(name.unicodeScalars.prefix(20)))
+    /// `ID-NAME` with at most 20 characters of the name, whatever they are.
+    static func numberedName(_ name: String, id: Int32) -> String {
+        "\(id)-" + String(String.UnicodeScalarView(name.unicodeScalars.prefix(20)))
     }
+
+    /// The same with `domain-` before it.
+    static func shortName(_ name: String, id: Int32) -> String { "domain-" + numberedName(name, id: id) }
 
     func domainLibrary(_ name: String, id: Int32) -> String { library + "/" + Self.shortName(name, id: id) }
     /// Where the guest's memory is, when it is in files.
     func domainMemory(_ name: String, id: Int32) -> String {
-        ram + "/" + Self.shortName(name, id: id).dropFirst("domain-".count)
+        ram + "/" + Self.numberedName(name, id: id)
     }
 
     func domainChannels(_ name: String, id: Int32) -> String { channelTarget + "/" + Self.shortName(name, id: id) }

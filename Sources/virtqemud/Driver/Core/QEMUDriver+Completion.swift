@@ -98,7 +98,11 @@ final class CompletionContexts: Sendable {
     func context(
         _ path: String, _ facts: QEMUCapabilities, _ paths: DriverPaths, tpms: Set<TPM.Version>
     ) -> DomainCompletionContext {
-        if let known = entries.withLock({ $0[path] }), known.origin == facts.origin { return known.context }
+        if let known = entries.withLock({ $0[path] }), known.origin == facts.origin,
+            known.context.tpmVersions == tpms
+        {
+            return known.context
+        }
         var context = DomainCompletionContext(hostArch: Emulators.hostArch, emulators: [.init(path, facts)])
         context.nvramDirectory = paths.nvram
         context.tpmVersions = tpms

@@ -12,6 +12,7 @@ extension QEMUDriver {
     /// - Parameter isComplete: false: some status file could not be read, and its guest may have any of the directories.
     func removeLeftDirectories(isComplete: Bool) async {
         guard isComplete else { return }
+        await stopLeftCompanions()
         let inUse = Set(
             registry.all.compactMap(\.runtime).flatMap { [$0.libraryPath, $0.channelPath, memoryPath(of: $0)] })
         let paths = self.paths
@@ -27,6 +28,39 @@ extension QEMUDriver {
                 }
             }
         }
+    }
+
+    /// Ends programs that were to serve a guest's devices, and removes the pid files of those that have gone.
+    private func stopLeftCompanions() async {
+        let paths = self.paths
+        var inUse: Set<String> = []
+        for domain in registry.all {
+            inUse.insert(paths.pidFile(domain.name))
+            guard let live = domain.live, let runtime = domain.runtime else { continue }
+            inUse.formUnion(
+                live.companions(paths, id: runtime.id, library: runtime.libraryPath).map(\.pidFile))
+        }
+        let found = (try? await BlockingPool.shared.run { Self.companions(paths) }) ?? []
+        for companion in found where !inUse.contains(companion.pidFile) {
+            Self.log.info("removing '\(companion.pidFile)', which a start that was interrupted left")
+            await companion.stop(on: loops.next())
+        }
+    }
+
+    /// Programs by their pid files, which start with a guest's number. Blocks.
+    private static func companions(_ paths: DriverPaths) -> [Companion] {
+        func names(_ directory: String, _ endings: [String]) -> [String] {
+            let all = (try? FileSystem.names(in: directory)) ?? []
+            return all.filter { name in isGuestName(name, "") && endings.contains { name.hasSuffix($0) } }
+        }
+        let others = names(paths.state, ["-fs.pid", "-vhost-user-gpu.pid"]).map { name in
+            Companion(title: name, pidFile: "\(paths.state)/\(name)")
+        }
+        let tpms = names(paths.swtpmState, ["-swtpm.pid"]).map { name in
+            let base = "\(paths.swtpmState)/\(name.dropLast(".pid".count))"
+            return Companion(title: name, pidFile: base + ".pid", socket: base + ".sock")
+        }
+        return others + tpms
     }
 
     /// `domain-7-web` below /var/lib/libvirt/qemu is where a guest's memory is in `ram/7-web`.

@@ -27,6 +27,7 @@ struct NativeConversion {
         domain.assignAliases()
         for index in domain.devices.disks.indices { try await resources.findVolume(&domain.devices.disks[index]) }
         domain.assignNodeIndexes()
+        _ = try await resources.findPrograms(&domain)
         try await resources.find(&domain, &environment)
         try checkTPMs(domain)
         return try QEMUCommand.build(domain, facts, environment).text

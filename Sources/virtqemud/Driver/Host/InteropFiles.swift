@@ -1,6 +1,7 @@
 import Glibc
 import QEMUMonitor
 import VirtCore
+import VirtModel
 import VirtOS
 
 /// Descriptors that packages install for QEMU's management, in the directories of QEMU's interoperation rules.
@@ -32,21 +33,47 @@ struct VhostUserDescriptor {
     let type: String
     let binary: String
 
-    /// The program for a graphics card, by what it says of itself. Blocks.
-    static func forGPU(accelerated: Bool, renderNode: Bool) async throws -> (binary: String, features: [String]) {
-        let all = try InteropFiles.paths("vhost-user").map { path in try VhostUserDescriptor(path) }
-        for candidate in all where candidate.type == "gpu" {
+    /// The program for a video device, by what it says of itself; one that renders gets the host's device to render with.
+    static func program(for video: inout Video) async throws -> String {
+        var acceleration = video.acceleration ?? Video.Acceleration()
+        let all = try await BlockingPool.shared.run { try descriptors(of: "gpu") }
+        for candidate in all {
             let output = try? await ChildProcess.run(
                 candidate.binary, ["--print-capabilities"], timeout: .seconds(10))
             guard let output, output.status.isSuccess, let answer = try? JSONParser.parse(output.stdout) else {
                 continue
             }
             let features = (answer["features"]?.array ?? []).compactMap(\.string)
-            if accelerated, !features.contains("virgl") { continue }
-            if renderNode, !features.contains("render-node") { continue }
-            return (candidate.binary, features)
+            if acceleration.accel3D == true, !features.contains("virgl") { continue }
+            let renders = features.contains("render-node")
+            if acceleration.renderNode != nil, !renders { continue }
+            if acceleration.renderNode == nil, renders {
+                acceleration.renderNode = try await BlockingPool.shared.run { try RenderNode.first() }
+            }
+            video.acceleration = acceleration
+            return candidate.binary
         }
         throw VirtError(.operationFailed, .qemu, "Unable to find a satisfying vhost-user-gpu")
+    }
+
+    /// Notes virtiofsd's path in a document that leaves it open.
+    static func findProgram(for filesystem: inout Filesystem) async throws {
+        guard filesystem.driver == .virtiofs, filesystem.sourceSocket == nil, filesystem.binary?.path == nil else {
+            return
+        }
+        let all = try await BlockingPool.shared.run { try descriptors(of: "fs") }
+        guard let found = all.first else {
+            throw VirtError(.operationFailed, .qemu, "Unable to find a satisfying virtiofsd")
+        }
+        var binary = filesystem.binary ?? Filesystem.Binary()
+        binary.path = found.binary
+        filesystem.binary = binary
+    }
+
+    private static func descriptors(of type: String) throws(VirtError) -> [VhostUserDescriptor] {
+        var all: [VhostUserDescriptor] = []
+        for path in InteropFiles.paths("vhost-user") { all.append(try VhostUserDescriptor(path)) }
+        return all.filter { $0.type == type }
     }
 
     private init(_ path: String) throws(VirtError) {

@@ -57,9 +57,7 @@ extension DomainActor {
         if configuration.maxFiles > 0 {
             child.limits.append(ResourceLimit(.openFiles, UInt64(configuration.maxFiles)))
         }
-        if !driver.paths.isSession {
-            child.user = .init(uid: configuration.uid, gid: configuration.gid, groups: configuration.groups)
-        }
+        child.user = driver.guestUser
         return child
     }
 

@@ -176,7 +176,8 @@ extension DomainActor {
         for file in plan.domain.characterFiles { try await openCharacterFile(file, &plan) }
     }
 
-    private func listen(_ path: String) throws -> DescriptorBox {
+    /// A socket that its user finds listening.
+    func listen(_ path: String) throws -> DescriptorBox {
         unsafe unlink(path)
         return DescriptorBox(try UnixSocket.listen(path: path, mode: 0o775, backlog: 1))
     }

@@ -39,7 +39,10 @@ extension DomainActor {
                 try await self.startGuest(domain, flags: flags, client)
             }
         } catch {
-            if !isPersistent, runtime == nil { removeFromRegistry() }
+            if !isPersistent, runtime == nil {
+                await dropTPM(of: domain)
+                removeFromRegistry()
+            }
             throw error
         }
         return handle
@@ -98,6 +101,7 @@ extension DomainActor {
         try await findResources(&plan)
         try await openLog(&plan)
         try await openCharacterDevices(&plan)
+        try await startCompanions(&plan)
         live = plan.domain
         let command = try QEMUCommand.build(plan.domain, plan.facts, plan.environment)
         try await driver.requireHook(plan.domain, "start", "begin")

@@ -106,6 +106,7 @@ extension DomainActor {
         self.runtime?.stopReason = reason
         await runtime.monitor?.close()
         await endProcess(runtime)
+        await stopCompanions()
         await appendLog("shutting down, reason=\(state.reasonName)")
         await backupLostGuest()
         await driver.runHook(live, "stopped", "end")
@@ -121,6 +122,7 @@ extension DomainActor {
         // Whoever hears of the end of a transient domain does not find it any more.
         if !isPersistent, !keepsDomain {
             await forgetAllSnapshots()
+            await dropTPM(of: live)
             removeFromRegistry()
         }
         if let event { emit(.stopped(event)) }

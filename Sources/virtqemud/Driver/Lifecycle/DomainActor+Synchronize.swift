@@ -13,6 +13,7 @@ extension DomainActor {
         try await setInitialState(plan)
         try await askForDevices()
         try await placeThreads(plan.domain)
+        try await placeCompanions()
     }
 
     /// Terminals, processors and threads.

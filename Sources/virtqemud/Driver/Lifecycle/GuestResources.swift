@@ -68,11 +68,21 @@ struct GuestResources: Sendable {
             try domain.chooseFirmware(FirmwareDescriptor.all(), nvramDirectory: nvram)
             return domain
         }
-        for video in domain.devices.videos where video.driverName == .vhostuser {
-            _ = try await VhostUserDescriptor.forGPU(
-                accelerated: video.acceleration?.accel3D == true, renderNode: video.acceleration?.renderNode != nil)
-        }
         try findSCSI(domain, &environment)
+    }
+
+    /// The programs that are to serve the guest's devices: noted in the document for directories, the result for video
+    /// devices by their aliases.
+    func findPrograms(_ domain: inout Domain) async throws -> [String: String] {
+        var programs: [String: String] = [:]
+        for index in domain.devices.videos.indices where domain.devices.videos[index].driverName == .vhostuser {
+            let program = try await VhostUserDescriptor.program(for: &domain.devices.videos[index])
+            if let alias = domain.devices.videos[index].info.alias { programs[alias] = program }
+        }
+        for index in domain.devices.filesystems.indices {
+            try await VhostUserDescriptor.findProgram(for: &domain.devices.filesystems[index])
+        }
+        return programs
     }
 
     private func findSecrets(_ domain: Domain, _ environment: inout CommandEnvironment) async throws {

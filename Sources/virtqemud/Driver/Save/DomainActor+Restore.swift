@@ -52,7 +52,10 @@ extension DomainActor {
                 try await self.startGuest(definition, flags: flags, client, saved: saved)
             }
         } catch {
-            if !isPersistent, runtime == nil { removeFromRegistry() }
+            if !isPersistent, runtime == nil {
+                await dropTPM(of: definition)
+                removeFromRegistry()
+            }
             throw error
         }
     }

@@ -164,6 +164,12 @@ struct GuestCgroup: Sendable {
         }
     }
 
+    /// Lets a program that works for the guest share the emulator's processors.
+    func place(companion pid: Int32) throws(VirtError) {
+        guard has(.cpu) || has(.cpuset) else { return }
+        try threads(.emulator).addWithThreads(process: pid)
+    }
+
     /// All threads that a process has by now; those that it starts later come along by themselves.
     private func moveAll(of pid: Int32, to group: Cgroup) throws(VirtError) {
         try group.add(thread: pid)

@@ -22,7 +22,9 @@ extension CommandBuilder {
                 let paths = "path=/dev/fdset/\(sets.device.number),cancel-path=/dev/fdset/\(sets.cancel.number)"
                 add("-tpmdev", "passthrough,id=tpm-\(alias),\(paths)")
             case .emulator, .external:
-                let path = tpm.externalSource?.path ?? "\(environment.libraryDirectory)/\(alias)-swtpm.sock"
+                let path =
+                    tpm.externalSource?.path ?? environment.tpmSockets[alias]
+                    ?? "\(environment.libraryDirectory)/\(alias)-swtpm.sock"
                 add("-chardev", "socket,id=chrtpm,path=\(KeyValueText.escape(path))")
                 add("-tpmdev", "emulator,id=tpm-\(alias),chardev=chrtpm")
             }

@@ -4,6 +4,12 @@ import VirtModel
 
 extension CommandBuilder {
     mutating func addVideos() throws(VirtError) {
+        for video in devices.videos where video.driverName == .vhostuser {
+            guard let alias = video.info.alias, let descriptor = environment.vhostUserDescriptors[alias] else {
+                throw VirtError(.internalError, .qemu, "Attempt to pass closed vhostuser FD")
+            }
+            add("-chardev", "socket,id=chr-vu-\(alias),fd=\(descriptor)")
+        }
         for video in devices.videos where video.model != .none {
             addZPCI(video.info)
             add(device: try videoDevice(video))
@@ -24,6 +30,7 @@ extension CommandBuilder {
         case .virtio:
             if video.blob == true { properties.add("blob", true) }
             properties.add("max_outputs", video.heads)
+            if video.driverName == .vhostuser { properties.add("chardev", "chr-vu-\(video.info.alias ?? "")") }
         case .vga, .vmvga: properties.add("vgamem_mb", video.vram.map { $0 / 1024 })
         case .bochs: properties.add("vgamem", video.vram.map { UInt64($0) * 1024 })
         default: break
