@@ -103,6 +103,29 @@ import VirtModel
                     + #""bus":"pcie.0","addr":"0x1"}"#))
     }
 
+    @Test func `devices of the kernel are passed as descriptors`() throws {
+        let domain = try minimal(
+            """
+            <hostdev mode='subsystem' type='scsi_host'><source protocol='vhost' wwpn='naa.5123456789abcde0'/>
+            <address type='pci' domain='0' bus='0' slot='2' function='0'/></hostdev>
+            <hostdev mode='subsystem' type='usb'><source startupPolicy='optional' missing='yes'><vendor id='1'/>
+            <product id='2'/></source></hostdev>
+            <interface type='vdpa'><mac address='52:54:00:00:00:01'/><source dev='/dev/vhost-vdpa-0'/>
+            <model type='virtio'/></interface>
+            """)
+        let words = try arguments(domain) { environment in
+            environment.vhostDescriptors["hostdev0"] = 40
+            environment.vdpa["net0"] = .init(number: 6, descriptor: 41)
+        }
+        #expect(
+            words.contains(
+                #"{"driver":"vhost-scsi-pci","wwpn":"naa.5123456789abcde0","vhostfd":"40","id":"hostdev0","#
+                    + #""bus":"pcie.0","addr":"0x2"}"#))
+        #expect(words.contains(#"{"driver":"usb-host","id":"hostdev1"}"#))
+        #expect(words.contains("set=6,fd=41,opaque=net0-vdpa"))
+        #expect(words.contains(#"{"type":"vhost-vdpa","vhostdev":"/dev/fdset/6","id":"hostnet0"}"#))
+    }
+
     @Test func `a TPM emulator is reached at its socket`() throws {
         let domain = try minimal("<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>")
         let words = try arguments(domain) { $0.tpmSockets["tpm0"] = "/run/t.sock" }

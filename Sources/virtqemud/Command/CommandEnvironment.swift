@@ -33,7 +33,9 @@ package struct CommandEnvironment: Sendable, Equatable {
     package var nbdTLS = CertificateStore()
     /// The socket of the guest's own D-Bus daemon, for displays without an address.
     package var dbusSocket = ""
-    /// Descriptors of vhost devices (vsock) by alias.
+    /// The devices of vdpa interfaces by the device's alias.
+    package var vdpa: [String: DescriptorSet] = [:]
+    /// Descriptors of vhost devices (vsock, scsi_host) by alias.
     package var vhostDescriptors: [String: Int32] = [:]
     /// Secrets by their id on the command line ("libvirt-1-format-encryption-secret0"), encrypted with the master key.
     package var secrets: [String: EncryptedSecret] = [:]

@@ -26,6 +26,7 @@ package final class QEMUDriver: DaemonDriver {
     let owner: FileOwner
     let completions = CompletionContexts()
     let recentDefinitions = RecentDefinitions()
+    let hostDeviceClaims = HostDeviceClaims()
     let processorSwitches = ProcessorSwitchesCache()
     let hostDescription: HostDescription
     private let hooks: HookRunner

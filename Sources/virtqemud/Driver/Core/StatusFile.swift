@@ -90,7 +90,7 @@ struct StatusFile: Sendable {
         readSwitches(root, &runtime)
         runtime.blockJobs = BlockJob.read(root.child("blockjobs"), domain)
         runtime.backup = BackupJob.read(root)
-        runtime.ownedFiles = domain.filesToOwn + runtime.filesOfJobs(domain)
+        runtime.ownedFiles = domain.filesToOwn + domain.deviceNodesToOwn + runtime.filesOfJobs(domain)
         runtime.displayPorts = domain.devices.graphics.compactMap {
             $0.type == .vnc || $0.type == .spice ? $0.port : nil
         }

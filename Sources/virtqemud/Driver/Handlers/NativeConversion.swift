@@ -30,6 +30,7 @@ struct NativeConversion {
         _ = try await resources.findPrograms(&domain)
         try await resources.find(&domain, &environment)
         try checkTPMs(domain)
+        try await checkTargets(domain)
         return try QEMUCommand.build(domain, facts, environment).text
     }
 
@@ -59,6 +60,12 @@ struct NativeConversion {
             guard unsafe access(script, X_OK) != 0 else { continue }
             throw VirtError(.internalError, .qemu, "cannot execute binary \(script): No such file or directory")
         }
+    }
+
+    /// C opens the target's device even for a conversion.
+    private func checkTargets(_ domain: Domain) async throws {
+        guard domain.devices.hostdevs.contains(where: { $0.type == .scsiHost }) else { return }
+        _ = try await BlockingPool.shared.run { try VhostDevice.openSCSI() }
     }
 
     private func checkTPMs(_ domain: Domain) throws(VirtError) {

@@ -103,13 +103,19 @@ extension Domain {
         securityLabels.append(label)
     }
 
+    /// Whether QEMU's user gets what the guest uses.
+    private var isRelabelled: Bool {
+        !securityLabels.contains { $0.model == "dac" && ($0.type == SecurityLabel.Kind.none || $0.relabel == false) }
+    }
+
+    /// The nodes of the host's devices that become QEMU's. Blocks.
+    var deviceNodesToOwn: [GuestRuntime.OwnedFile] {
+        isRelabelled ? hostDeviceNodes().map { .init(path: $0, remembered: true) } : []
+    }
+
     /// The files that become QEMU's: images, kernel, firmware variables, sources of random numbers.
     var filesToOwn: [GuestRuntime.OwnedFile] {
-        if securityLabels.contains(where: {
-            $0.model == "dac" && ($0.type == SecurityLabel.Kind.none || $0.relabel == false)
-        }) {
-            return []
-        }
+        guard isRelabelled else { return [] }
         var files: [GuestRuntime.OwnedFile] = []
         for disk in devices.disks {
             for (depth, image) in disk.chain.enumerated() {

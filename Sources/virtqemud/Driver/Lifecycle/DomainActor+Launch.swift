@@ -54,6 +54,7 @@ extension DomainActor {
         if configuration.maxProcesses > 0 {
             child.limits.append(ResourceLimit(.processes, UInt64(configuration.maxProcesses)))
         }
+        if let locked = plan.domain.lockedMemoryLimit { child.limits.append(ResourceLimit(.lockedMemory, locked)) }
         if configuration.maxFiles > 0 {
             child.limits.append(ResourceLimit(.openFiles, UInt64(configuration.maxFiles)))
         }
@@ -85,7 +86,8 @@ extension DomainActor {
     private func takeFiles(_ plan: inout StartPlan) async throws {
         guard driver.configuration.dynamicOwnership, !driver.paths.isSession else { return }
         let driver = self.driver
-        let files = plan.domain.filesToOwn
+        let domain = plan.domain
+        let files = try await BlockingPool.shared.run { domain.filesToOwn + domain.deviceNodesToOwn }
         let taken = OwnedFiles()
         plan.undo.add("file owners") {
             _ = try? await BlockingPool.shared.run { driver.giveBack(taken.list) }

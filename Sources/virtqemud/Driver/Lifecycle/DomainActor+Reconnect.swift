@@ -19,6 +19,7 @@ extension DomainActor {
         for interface in status.domain.devices.interfaces {
             if let name = interface.targetDevice { TapDevice.reserve(name) }
         }
+        claimHostDevices(of: status.domain)
         driver.guestStarted()
     }
 

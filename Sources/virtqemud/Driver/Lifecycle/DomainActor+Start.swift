@@ -97,6 +97,7 @@ extension DomainActor {
         try await makeDirectories(&plan)
         try await assignDevices(&plan)
         try await plugInterfaces(&plan)
+        try await prepareHostDevices(&plan)
         try await prepareDisks(&plan)
         try await findResources(&plan)
         try await openLog(&plan)

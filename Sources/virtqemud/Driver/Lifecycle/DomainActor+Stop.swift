@@ -156,6 +156,7 @@ extension DomainActor {
         }
         for port in runtime.displayPorts { driver.displayPorts.release(port) }
         for port in runtime.websocketPorts { driver.websocketPorts.release(port) }
+        await releaseHostDevices(of: domain)
         await releaseNetworkPorts(of: domain)
     }
 

@@ -101,12 +101,9 @@ struct GuestResources: Sendable {
     private func findSCSI(_ domain: Domain, _ environment: inout CommandEnvironment) throws {
         for device in domain.devices.hostdevs where device.type == .scsi && device.source.protocol != "iscsi" {
             guard let alias = device.info.alias else { continue }
-            let host = device.source.adapter.map { $0.hasPrefix("scsi_host") ? String($0.dropFirst(9)) : $0 } ?? "0"
-            let place = device.source.scsiAddress
-            let path =
-                "/sys/bus/scsi/devices/\(host):\(place.bus):\(place.target):\(place.unit)/scsi_generic"
+            let path = device.source.genericDirectory(sysfs: "/sys")
             guard let name = SysFile.names(path).first else {
-                throw VirtError.system(ENOENT, .qemu, "cannot open directory '\(path)'")
+                throw VirtError.system(ENOENT, .none, "cannot open directory '\(path)'")
             }
             environment.scsiGeneric[alias] = name
         }

@@ -14,20 +14,39 @@ extension CommandBuilder {
             case .pci: add(device: try pciHost(device))
             case .mdev: add(device: try mediated(device))
             case .scsi: try addSCSI(device)
-            case .scsiHost:
-                throw VirtError(.configUnsupported, .qemu, "scsi_host host devices need their vhost descriptor")
+            case .scsiHost: add(device: try vhostSCSI(device))
             }
         }
     }
 
+    /// A target of the kernel's, by its name.
+    private mutating func vhostSCSI(_ device: Hostdev) throws(VirtError) -> JSONObject {
+        let driver = virtioDriver("vhost-scsi", device.info, model: device.model?.rawValue)
+        let descriptor = environment.vhostDescriptors[device.info.alias ?? ""] ?? invented()
+        var properties: JSONObject = ["driver": .string(driver)]
+        properties.add("wwpn", device.source.wwpn)
+        properties.add("vhostfd", String(descriptor))
+        properties.add("id", device.info.alias)
+        try addAddress(device.info, to: &properties)
+        return properties
+    }
+
+    private mutating func invented() -> Int32 {
+        defer { inventedDescriptor += 1 }
+        return inventedDescriptor
+    }
+
     private func usbHost(_ device: Hostdev) throws(VirtError) -> JSONObject {
-        guard device.source.usbBus != nil, device.source.usbDevice != nil else {
-            throw VirtError(.internalError, .qemu, "USB host device is missing bus/device information")
+        var properties: JSONObject = ["driver": "usb-host"]
+        if device.source.usbMissing != true {
+            guard let bus = device.source.usbBus, let number = device.source.usbDevice else {
+                throw VirtError(.internalError, .qemu, "USB host device is missing bus/device information")
+            }
+            let three = { (value: UInt32) in
+                String(repeating: "0", count: max(0, 3 - String(value).count)) + String(value)
+            }
+            properties.add("hostdevice", "/dev/bus/usb/\(three(bus))/\(three(number))")
         }
-        let three = { (value: UInt32) in String(repeating: "0", count: max(0, 3 - String(value).count)) + String(value)
-        }
-        let path = "/dev/bus/usb/\(three(device.source.usbBus ?? 0))/\(three(device.source.usbDevice ?? 0))"
-        var properties: JSONObject = ["driver": "usb-host", "hostdevice": .string(path)]
         properties.add("id", device.info.alias)
         properties.add("bootindex", device.info.boot?.order)
         switch device.source.usbGuestReset {

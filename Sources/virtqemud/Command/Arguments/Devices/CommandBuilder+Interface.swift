@@ -40,7 +40,13 @@ extension CommandBuilder {
         case .vhostuser:
             properties = ["type": "vhost-user", "chardev": .string("char\(alias)")]
             properties.add("queues", interface.driver?.queues)
-        case .vdpa: properties = ["type": "vhost-vdpa", "vhostdev": .string(interface.source.dev ?? "")]
+        case .vdpa:
+            var path = interface.source.dev ?? ""
+            if let set = environment.vdpa[alias] {
+                add("-add-fd", "set=\(set.number),fd=\(set.descriptor),opaque=\(alias)-vdpa")
+                path = "/dev/fdset/\(set.number)"
+            }
+            properties = ["type": "vhost-vdpa", "vhostdev": .string(path)]
         case .hostdev, .vds, .null: throw unsupported(interface)
         }
         properties.add("id", id)

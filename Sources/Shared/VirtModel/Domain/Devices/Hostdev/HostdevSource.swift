@@ -14,6 +14,8 @@ package struct HostdevSource: Equatable, Sendable, XMLMappable {
     package var usbBus: UInt32?
     package var usbDevice: UInt32?
     package var usbGuestReset: String?
+    /// The running guest was started without the device.
+    package var usbMissing: Bool?
     package var mdevUUID: UUID?
     package var `protocol`: String?
     package var wwpn: String?
@@ -49,6 +51,7 @@ package struct HostdevSource: Equatable, Sendable, XMLMappable {
     private mutating func mapUSB<M: ElementMapper>(_ x: inout M) throws {
         try x.attribute("startupPolicy", &startupPolicy)
         try x.attribute("guestReset", &usbGuestReset)
+        if !x.flags.contains(.inactive) { try x.attribute("missing", &usbMissing) }
         try x.valueElement("vendor", "id", &vendor, .hex(4))
         try x.valueElement("product", "id", &product, .hex(4))
         try x.group("address") { x in
