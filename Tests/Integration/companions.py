@@ -155,6 +155,24 @@ def test_directory_of_the_host(swarm):
     expect(not files(RUN, "-fs.pid"), str(files(RUN, "-fs.pid")))
 
 
+def test_directory_is_plugged(swarm):
+    os.makedirs("/run/shared", exist_ok=True)
+    text = swarm.domain("plugfs").replace("<vcpu>", SHARED)
+    swarm.virsh("define", "/dev/stdin", text=text)
+    swarm.boot_again("plugfs")
+    device = DIRECTORY.format("/run/shared")
+    error = swarm.virsh("attach-device", "plugfs", "/dev/stdin", "--live", ok=False,
+                        text=device.replace("type='virtiofs'", "type='path'"))
+    expect("only virtiofs filesystems can be hotplugged" in error, error)
+    swarm.virsh("attach-device", "plugfs", "/dev/stdin", "--live", text=device)
+    expect(processes("virtiofsd"), "virtiofsd does not run")
+    expect("<alias name='fs0'/>" in swarm.virsh("dumpxml", "plugfs"), "the directory is not in the document")
+    swarm.virsh("detach-device-alias", "plugfs", "fs0", "--live")
+    wait_for("the guest to let go", lambda: "<filesystem" not in swarm.virsh("dumpxml", "plugfs"))
+    wait_for("virtiofsd to end", lambda: is_gone("virtiofsd"))
+    expect(not files(RUN, "-fs.pid"), str(files(RUN, "-fs.pid")))
+
+
 def test_directory_of_a_start_that_fails(swarm):
     text = swarm.domain("nodir", DIRECTORY.format("/nonexistent")).replace("<vcpu>", SHARED)
     swarm.virsh("define", "/dev/stdin", text=text)

@@ -104,15 +104,16 @@ import VirtModel
     }
 
     @Test func `devices of the kernel are passed as descriptors`() throws {
-        let domain = try minimal(
+        var domain = try minimal(
             """
             <hostdev mode='subsystem' type='scsi_host'><source protocol='vhost' wwpn='naa.5123456789abcde0'/>
             <address type='pci' domain='0' bus='0' slot='2' function='0'/></hostdev>
-            <hostdev mode='subsystem' type='usb'><source startupPolicy='optional' missing='yes'><vendor id='1'/>
+            <hostdev mode='subsystem' type='usb'><source startupPolicy='optional'><vendor id='1'/>
             <product id='2'/></source></hostdev>
             <interface type='vdpa'><mac address='52:54:00:00:00:01'/><source dev='/dev/vhost-vdpa-0'/>
             <model type='virtio'/></interface>
             """)
+        domain.devices.hostdevs[1].source.usbMissing = true
         let words = try arguments(domain) { environment in
             environment.vhostDescriptors["hostdev0"] = 40
             environment.vdpa["net0"] = .init(number: 6, descriptor: 41)

@@ -12,9 +12,8 @@ private final class FakeSysfs {
     private static let device = "0000:0a:1f.0"
     var device: String { "\(root)/bus/pci/devices/\(Self.device)" }
 
-    init(_ name: String) throws {
-        root = "/tmp/sysfs-\(name)-\(getpid())"
-        try FileSystem.removeTree(root)
+    init() throws {
+        root = "/tmp/sysfs-\(UUID.random())"
         for path in ["config", "driver_override"] { try put("bus/pci/devices/\(Self.device)/\(path)", "") }
         for driver in ["vfio-pci", "e1000e"] { try put("bus/pci/drivers/\(driver)/unbind", "") }
         try put("bus/pci/drivers_probe", "")
@@ -40,7 +39,7 @@ private final class FakeSysfs {
     private let address = "0000:0a:1f.0"
 
     @Test func `a device goes to the guests' driver, and back when that does not want it`() throws {
-        let sysfs = try FakeSysfs("detach")
+        let sysfs = try FakeSysfs()
         try sysfs.bind("e1000e")
         // These files bind nothing: the device stays where it is.
         let error = #expect(throws: VirtError.self) { try PCIAssignment(sysfs: sysfs.root).detach(address) }
@@ -52,7 +51,7 @@ private final class FakeSysfs {
     }
 
     @Test func `a device of the guests' driver is left there, and given back`() throws {
-        let sysfs = try FakeSysfs("reattach")
+        let sysfs = try FakeSysfs()
         try sysfs.bind("vfio-pci")
         let assignment = PCIAssignment(sysfs: sysfs.root)
         #expect(try assignment.detach(address) == false)
@@ -70,7 +69,7 @@ private final class FakeSysfs {
     }
 
     @Test func `QEMU opens the groups and nodes of its devices, each once`() throws {
-        let sysfs = try FakeSysfs("nodes")
+        let sysfs = try FakeSysfs()
         try FileSystem.makeLink("\(sysfs.device)/iommu_group", to: "../../../kernel/iommu_groups/7")
         try sysfs.put("bus/scsi/devices/9:0:0:1/scsi_generic/sg3/dev", "")
         let domain = try Domain.parse(
@@ -105,7 +104,7 @@ private final class FakeSysfs {
     }
 
     private func devices() throws -> (USBDevices, FakeSysfs) {
-        let sysfs = try FakeSysfs("usb")
+        let sysfs = try FakeSysfs()
         for (name, vendor, product, number) in [
             ("usb1", "1d6b", "0002", "1"), ("1-1", "0951", "1666", "4"), ("2-1.3", "0951", "1666", "9"),
             ("1-2", "046d", "c52b", "5"),

@@ -18,6 +18,7 @@ package enum DevicePlug {
         var builder = CommandBuilder(slim, capabilities, environment)
         for controller in new.controllers { try builder.add(controller: controller) }
         try builder.addDisks()
+        try builder.addFilesystems()
         try builder.addInterfaces()
         try builder.addCharacterDevices()
         try builder.addInputs()
@@ -50,6 +51,7 @@ package enum DevicePlug {
     // MARK: Character devices
 
     private static func characterDevice(_ text: String, _ devices: Devices) throws(VirtError) -> QMPCommand {
+        if let channel = vhostUser(text) { return channel }
         let sources =
             devices.channels.map { ($0.info.alias, $0.source) } + devices.serials.map { ($0.info.alias, $0.source) }
             + devices.consoles.map { ($0.info.alias, $0.source) }
@@ -62,6 +64,21 @@ package enum DevicePlug {
             throw VirtError(.internalError, .qemu, "character device without a name")
         }
         return QMPCommand("chardev-add", ["id": .string("char\(alias)"), "backend": try backend(found.1, alias)])
+    }
+
+    /// The connection to a program that serves a device.
+    private static func vhostUser(_ text: String) -> QMPCommand? {
+        let start = "socket,id="
+        guard text.hasPrefix(start + "chr-vu-"), let end = text.firstRange(of: ",path=") else { return nil }
+        let id = text[..<end.lowerBound].dropFirst(start.utf8.count)
+        let path = String(text[end.upperBound...]).replacing(",,", with: ",")
+        let address: JSONValue = ["type": "unix", "data": ["path": .string(path)]]
+        return QMPCommand(
+            "chardev-add",
+            [
+                "id": .string(String(id)),
+                "backend": ["type": "socket", "data": ["addr": address, "server": false]],
+            ])
     }
 
     private static func backend(_ source: CharacterSource, _ alias: String) throws(VirtError) -> JSONValue {

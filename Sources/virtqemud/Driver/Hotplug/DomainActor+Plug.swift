@@ -11,6 +11,7 @@ extension DomainActor {
         switch document.kind {
         case "disk": try await plugDisk(document)
         case "interface": try await plugInterface(document)
+        case "filesystem": try await plugFilesystem(document)
         case "controller":
             try checkController(document)
             try await plugSimple(document)
@@ -22,7 +23,7 @@ extension DomainActor {
     }
 
     /// The guest with the new device, which has its place and its alias; nothing else may have been added.
-    private func extended(_ document: DeviceDocument) async throws -> Domain {
+    func extended(_ document: DeviceDocument) async throws -> Domain {
         let (live, runtime) = try running()
         var domain = live
         try domain.devices.append(document.devices)
@@ -49,14 +50,14 @@ extension DomainActor {
         throw VirtError(.operationFailed, .qemu, "target \(wanted.type.rawValue):\(index) already exists")
     }
 
-    private func newAlias(_ domain: Domain) throws -> String {
+    func newAlias(_ domain: Domain) throws -> String {
         guard let alias = domain.aliases.subtracting(live?.aliases ?? []).first else {
             throw VirtError(.operationInvalid, .qemu, "the device has the alias of another one")
         }
         return alias
     }
 
-    private func session() throws -> PlugSession {
+    func session() throws -> PlugSession {
         guard let monitor = runtime?.monitor else {
             throw VirtError(.operationInvalid, .domain, "domain is not running")
         }
@@ -74,7 +75,7 @@ extension DomainActor {
     }
 
     /// The guest has the device: notes it and tells of it.
-    private func finishPlug(_ alias: String, _ devices: Devices) async throws {
+    func finishPlug(_ alias: String, _ devices: Devices) async throws {
         _ = try running()
         try live?.devices.append(devices)
         runtime?.devices.append(alias)

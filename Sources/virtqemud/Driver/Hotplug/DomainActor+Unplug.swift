@@ -56,6 +56,7 @@ extension DomainActor {
         runtime?.devices.removeAll { $0 == alias }
         publish()
         for disk in gone.disks { await release(disk) }
+        for filesystem in gone.filesystems { await release(filesystem) }
         for interface in gone.interfaces {
             await attempt("netdev_del", ["id": .string("host\(alias)")])
             if interface.type == .network { await deletePort(interface) }
