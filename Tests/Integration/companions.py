@@ -2,6 +2,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 from lifecycle import expect
 from swarm import read, wait_for
@@ -191,3 +193,30 @@ def test_directory_of_a_start_that_fails(swarm):
     # It may last until QEMU wants to connect.
     expect("virtiofsd died unexpectedly" in error or "Connection refused" in error, error)
     expect(not files(RUN, "-fs.pid"), str(files(RUN, "-fs.pid")))
+
+
+# Holds a pid file locked as C libvirt's and our children do.
+HOLDER = """import fcntl, os, sys, time
+file = open(sys.argv[1], "w")
+fcntl.lockf(file, fcntl.LOCK_EX)
+file.write(str(os.getpid()))
+file.flush()
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def test_companions_of_a_start_that_was_interrupted(swarm):
+    """A daemon that was killed between a companion and its QEMU: the next one ends what no guest has."""
+    swarm.boot("unharmed")
+    orphans = {}
+    for path in (f"{RUN}/99-ghost-fs0-fs.pid", f"{RUN}/swtpm/99-ghost-swtpm.pid"):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        orphans[path] = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE, start_new_session=True)
+        orphans[path].stdout.readline()
+    swarm.restart("virtqemud")
+    for path, process in orphans.items():
+        expect(process.wait(timeout=30) != 0, "it ended by itself")
+        wait_for("the pid file to go", lambda: not os.path.exists(path))
+    expect(swarm.virsh("domstate", "unharmed").strip() == "running", "a guest was ended")
