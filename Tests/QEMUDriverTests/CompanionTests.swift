@@ -115,8 +115,32 @@ import VirtOS
         #expect(error?.message == "cannot open directory '/nonexistent/dri': No such file or directory")
     }
 
+    @Test func `only a socket of the right owner changes hands`() throws {
+        let directory = "/tmp/companion-\(UUID.random())"
+        try FileSystem.makeDirectories(directory)
+        defer { try? FileSystem.removeTree(directory) }
+        let socket = try UnixSocket.listen(path: "\(directory)/a.sock", mode: 0o600, backlog: 1)
+        try FileSystem.giveSocket("\(directory)/a.sock", of: geteuid(), to: geteuid(), getegid())
+        try FileSystem.makeLink("\(directory)/link", to: "a.sock")
+        try FileSystem.atomicWrite("\(directory)/file", [], mode: 0o600)
+        for (name, owner) in [("link", geteuid()), ("file", geteuid()), ("a.sock", geteuid() &+ 1)] {
+            #expect(throws: VirtError.self, "\(name)") {
+                try FileSystem.giveSocket("\(directory)/\(name)", of: owner, to: geteuid(), getegid())
+            }
+        }
+        _ = socket
+    }
+
+    @Test func `a pid file that leads elsewhere tells nothing`() throws {
+        let directory = "/tmp/companion-\(UUID.random())"
+        try FileSystem.makeDirectories(directory)
+        defer { try? FileSystem.removeTree(directory) }
+        try FileSystem.makeLink("\(directory)/link", to: "/proc/self/exe")
+        #expect(PidFile.holder("\(directory)/link") == nil)
+    }
+
     @Test func `a companion is found by its pid file and ended with its children`() async throws {
-        let directory = "/tmp/companion-\(getpid())"
+        let directory = "/tmp/companion-\(UUID.random())"
         try FileSystem.makeDirectories(directory)
         defer { try? FileSystem.removeTree(directory) }
         let companion = Companion(title: "sleeper", pidFile: "\(directory)/a.pid", socket: "\(directory)/a.sock")

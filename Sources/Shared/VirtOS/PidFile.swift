@@ -45,9 +45,14 @@ package struct PidFile: ~Copyable, Sendable {
         return pid
     }
 
-    /// The process that holds the lock; nil if none does.
+    /// The process that holds the lock; nil if none does, or the file is not this user's own: in a directory that others
+    /// write to, it could lead to anybody's.
     package static func holder(_ path: String) -> Int32? {
-        guard let file = try? OwnedDescriptor(opening: path, O_RDWR) else { return nil }
+        guard let file = try? OwnedDescriptor(opening: path, O_RDWR | O_NOFOLLOW) else { return nil }
+        var status = stat()
+        guard unsafe fstat(file.rawValue, &status) == 0, status.st_uid == geteuid(), status.st_nlink == 1 else {
+            return nil
+        }
         let pid = clinux_record_lock_holder(file.rawValue, 0, 0)
         return pid > 0 ? pid : nil
     }

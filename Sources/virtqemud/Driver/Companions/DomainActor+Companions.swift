@@ -100,7 +100,10 @@ extension DomainActor {
         let socket = try listen(path)
         // virtiofsd waits in accept().
         try socket.descriptor.setNonBlocking(false)
-        _ = unsafe chown(path, driver.configuration.uid, driver.configuration.gid)
+        if !driver.paths.isSession {
+            let configuration = driver.configuration
+            try FileSystem.giveSocket(path, of: geteuid(), to: configuration.uid, configuration.gid)
+        }
         let number = Self.companionDescriptor
         var program = ChildProcess(binary, filesystem.daemonArguments(descriptor: number))
         if driver.configuration.virtiofsdDebug { program.arguments.append("-d") }

@@ -157,9 +157,8 @@ extension DomainActor {
         }
         guard !driver.paths.isSession else { return }
         // QEMU connects to it.
-        guard unsafe chown(path, driver.configuration.uid, driver.configuration.gid) == 0 else {
-            throw VirtError.system(errno, .none, "unable to set user and group of '\(path)'")
-        }
+        let configuration = driver.configuration
+        try FileSystem.giveSocket(path, of: configuration.swtpmUser, to: configuration.uid, configuration.gid)
     }
 
     /// The state of a domain's TPM goes with the domain, unless it or the caller says otherwise.

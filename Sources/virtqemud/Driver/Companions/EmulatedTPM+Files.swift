@@ -8,7 +8,8 @@ extension EmulatedTPM {
     func prepareFiles(_ paths: DriverPaths, _ configuration: DriverConfiguration) throws(VirtError) {
         try FileSystem.makeDirectories(paths.swtpmLog, mode: 0o711)
         try Self.give(paths.swtpmLog, paths, configuration, mode: paths.isSession ? 0o700 : 0o730)
-        if !FileSystem.exists(log) { _ = try OwnedDescriptor(opening: log, O_WRONLY | O_CREAT, mode: 0o644) }
+        // swtpm's user may put there what it likes: nothing of that is opened.
+        if !FileSystem.exists(log) { _ = try OwnedDescriptor(opening: log, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644) }
         try Self.give(log, paths, configuration)
         try FileSystem.makeDirectories(paths.swtpmState, mode: 0o770)
         guard !paths.isSession else { return }
