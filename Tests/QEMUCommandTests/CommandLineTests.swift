@@ -1,4 +1,5 @@
 import QEMUCommand
+import QEMUMonitor
 import Testing
 import VirtCore
 import VirtModel
@@ -125,6 +126,30 @@ import VirtModel
         #expect(words.contains(#"{"driver":"usb-host","id":"hostdev1"}"#))
         #expect(words.contains("set=6,fd=41,opaque=net0-vdpa"))
         #expect(words.contains(#"{"type":"vhost-vdpa","vhostdev":"/dev/fdset/6","id":"hostnet0"}"#))
+    }
+
+    @Test func `what a running guest gets is told by the monitor`() throws {
+        let guest = try minimal(
+            """
+            <filesystem type='mount'><driver type='virtiofs'/><source dir='/a'/><target dir='t'/>
+            <address type='pci' domain='0' bus='0' slot='3' function='0'/></filesystem>
+            <hostdev mode='subsystem' type='pci' managed='yes'><source>
+            <address domain='0' bus='10' slot='31' function='0'/></source>
+            <address type='pci' domain='0' bus='0' slot='4' function='0'/></hostdev>
+            """)
+        var new = Devices()
+        new.filesystems = guest.devices.filesystems
+        new.hostdevs = guest.devices.hostdevs
+        let commands = try DevicePlug.commands(
+            for: new, in: guest, Fixture.capabilities(),
+            CommandEnvironment(libraryDirectory: "/lib,1", channelDirectory: "/c", memoryDirectory: "/m"))
+        #expect(commands.map(\.name) == ["chardev-add", "device_add", "device_add"])
+        #expect(commands[0].arguments?["id"] == "chr-vu-fs0")
+        let backend = commands[0].arguments?["backend"]
+        #expect(backend?["data"]?["addr"]?["data"]?["path"] == "/lib,1/fs0-fs.sock")
+        #expect(backend?["data"]?["server"] == false)
+        #expect(commands[1].arguments?["driver"] == "vhost-user-fs-pci")
+        #expect(commands[2].arguments?["host"] == "0000:0a:1f.0")
     }
 
     @Test func `a TPM emulator is reached at its socket`() throws {

@@ -24,6 +24,7 @@ package enum DevicePlug {
         try builder.addInputs()
         try builder.addWatchdogs()
         try builder.addRedirectedDevices()
+        if !new.hostdevs.isEmpty { try builder.addHostdevs() }
         try builder.addBalloon()
         try builder.addRandomGenerators()
         builder.addNVRAM()

@@ -10,10 +10,9 @@ extension DomainActor {
         try await assignPCI(&plan)
         try await findUSB(&plan)
         try await openVhostDevices(&plan)
-        live = plan.domain
     }
 
-    private func checkVFIO(_ domain: Domain) async throws {
+    func checkVFIO(_ domain: Domain) async throws {
         guard domain.hasVFIODevices, try await !BlockingPool.shared.run({ HostDescription.hasVFIO }) else { return }
         let devices = domain.devices.interfaces.compactMap(\.hostDevice) + domain.devices.hostdevs
         for device in devices where device.type == .pci {

@@ -12,6 +12,7 @@ extension DomainActor {
         case "disk": try await plugDisk(document)
         case "interface": try await plugInterface(document)
         case "filesystem": try await plugFilesystem(document)
+        case "hostdev": try await plugHostDevice(document)
         case "controller":
             try checkController(document)
             try await plugSimple(document)

@@ -57,6 +57,7 @@ extension DomainActor {
         publish()
         for disk in gone.disks { await release(disk) }
         for filesystem in gone.filesystems { await release(filesystem) }
+        for device in gone.hostdevs { await release(device) }
         for interface in gone.interfaces {
             await attempt("netdev_del", ["id": .string("host\(alias)")])
             if interface.type == .network { await deletePort(interface) }
