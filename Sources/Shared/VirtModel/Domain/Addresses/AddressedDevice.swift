@@ -16,17 +16,17 @@ protocol AddressedDevice {
 }
 
 extension AddressedDevice {
-    func needs(_ policy: PCIPolicy) -> PCIConnection { [] }
     func isPIIX3(at address: PCIAddress) -> Bool { false }
     func isVirtio(ccw: Bool) -> Bool { false }
     var isVFIOCCW: Bool { false }
     func hasZPCI(_ controllers: Set<UInt32>) -> Bool { true }
 }
 
-/// Devices that are never on PCI themselves, though their kind may have PCI addresses.
+/// A device that is on another bus than PCI.
 protocol PlainDevice: AddressedDevice {}
 
 extension PlainDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection { [] }
     func hasZPCI(_ controllers: Set<UInt32>) -> Bool { false }
 }
 
@@ -40,8 +40,9 @@ extension TPM: PlainDevice {}
 extension Panic: PlainDevice {}
 extension RedirectedDevice: PlainDevice {}
 
-extension SerialPort: PlainDevice {
+extension SerialPort: AddressedDevice {
     func needs(_ policy: PCIPolicy) -> PCIConnection { target == .pci ? PCIPolicy.legacy : [] }
+    func hasZPCI(_ controllers: Set<UInt32>) -> Bool { false }
 }
 
 extension Disk: AddressedDevice {
