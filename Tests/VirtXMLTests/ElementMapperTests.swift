@@ -135,6 +135,55 @@ struct ElementMapperTests {
         #expect(IntegerText.parse("99999999999999999999") as UInt64? == nil)
     }
 
+    @Test("numbers are printed in the base and with the digits that their format says")
+    func printedNumbers() {
+        #expect(UInt32(255).xml(format: .hex(4)) == "0x00ff")
+        #expect(UInt32(255).xml(format: .hex(1)) == "0xff")
+        #expect(UInt64.max.xml(format: .upperHex(2)) == "0xFFFFFFFFFFFFFFFF")
+        #expect(UInt64.max.xml(format: .octal(1)) == "1777777777777777777777")
+        #expect(UInt16(420).xml(format: .octal(4)) == "0644")
+        #expect(Int8.min.xml(format: .plain) == "-128")
+        #expect(Int32(-1).xml(format: .hex(2)) == "-1")
+        #expect(UInt8(0).xml(format: .anyBase) == "0")
+        #expect(UInt8(0).xml(format: .hex(0)) == "0x0")
+    }
+
+    @Test("text that is longer than the first room for it is printed whole")
+    func longText() throws {
+        var disk = Disk()
+        disk.file = String(repeating: "a<b", count: 5000)
+        let text = try ElementWriter.document("disk", disk)
+        #expect(text.contains("file='\(String(repeating: "a&lt;b", count: 5000))'"))
+        #expect(try read(text).file == disk.file)
+    }
+
+    @Test("in an element that is kept as it came, white space between elements is indented anew, in text it stays")
+    func fragmentIndentation() throws {
+        let text = """
+            <m><metadata>
+                 <a:b xmlns:a="http://x">
+
+            <a:c/><a:d>text <e/>
+              more</a:d>
+                 <a:f>  </a:f></a:b></metadata></m>
+            """
+        let document = try XMLDocument.parse(text, name: "x", domain: .domain)
+        var reader = ElementReader(try #require(document.root))
+        var kept: XMLFragment?
+        reader.fragment("metadata", &kept, level: 1)
+        #expect(
+            kept?.text == """
+                <metadata>
+                    <a:b xmlns:a="http://x">
+                      <a:c/>
+                      <a:d>text <e/>
+                  more</a:d>
+                      <a:f>  </a:f>
+                    </a:b>
+                  </metadata>
+                """)
+    }
+
     @Test("an element that is kept as it came is printed as it came")
     func fragments() throws {
         let text = "<m><metadata><a:b xmlns:a=\"http://x\" c=\"1\"><!-- hi -->t</a:b></metadata></m>"

@@ -185,6 +185,7 @@ extension ElementMapper {
         _ name: StaticString, _ attribute: StaticString, _ value: inout T?, _ format: XMLFormat = .plain,
         invalid: InvalidValue? = nil
     ) throws {
+        if isWriting, value == nil { return }
         try group(name, always: false) { try $0.attribute(attribute, &value, format, invalid: invalid) }
     }
 }

@@ -69,9 +69,9 @@ package struct ElementReader: ElementMapper {
         value = nil
         guard let child = element.firstChild(name, prefixes) else { return }
         var reader = inherit(child)
-        var read = T()
-        try read.map(&reader)
-        value = read
+        // Where it belongs: a large value is not copied there.
+        value = T()
+        try value?.map(&reader)
     }
 
     @inlinable
@@ -80,9 +80,8 @@ package struct ElementReader: ElementMapper {
         var next = element.firstChild(name, prefixes)
         while let child = next {
             var reader = inherit(child)
-            var read = T()
-            try read.map(&reader)
-            values.append(read)
+            values.append(T())
+            try values[values.count - 1].map(&reader)
             next = child.nextSibling(name, prefixes)
         }
     }

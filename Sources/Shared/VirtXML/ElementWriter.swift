@@ -28,8 +28,10 @@ package struct ElementWriter: ElementMapper {
         _ name: StaticString, _ value: T, flags: MappingFlags = [], depth: Int = 0
     ) throws -> String {
         var writer = ElementWriter(flags: flags, depth: depth)
-        var copy: T? = value
-        try writer.element(name, &copy)
+        var copy = value
+        writer.open(name)
+        try copy.map(&writer)
+        writer.close(name)
         return writer.text
     }
 
@@ -44,8 +46,8 @@ package struct ElementWriter: ElementMapper {
     ) throws(VirtError) {
         guard let value else { return }
         assert(inTag, "attribute \(name) after a child")
-        buffer.beginAttribute(name)
-        escape(value.xml(format: format))
+        beginAttribute(name)
+        value.print(to: &self, format: format)
         buffer.append(UInt8(ascii: "'"))
     }
 
@@ -54,11 +56,10 @@ package struct ElementWriter: ElementMapper {
         _ value: inout T?, _ format: XMLFormat, invalid: InvalidValue?
     ) throws(VirtError) {
         guard let value else { return }
-        let text = value.xml(format: format)
         if inTag { put(">") }
         inTag = false
         hasText = true
-        escape(text)
+        value.print(to: &self, format: format)
     }
 
     @inlinable
@@ -100,8 +101,7 @@ package struct ElementWriter: ElementMapper {
     package mutating func choices<T: XMLChoice>(_ values: inout [T]) throws {
         for var value in values {
             let name = value.elementName
-            beginTag()
-            buffer.append(name)
+            open(name)
             try value.map(&self)
             close(name)
         }
@@ -122,9 +122,7 @@ package struct ElementWriter: ElementMapper {
     @inlinable
     package mutating func fragment(_ name: StaticString, _ value: inout XMLFragment?, level: Int) {
         guard let value else { return }
-        beginChild()
-        buffer.append(value.text)
-        put("\n")
+        appendFragment(value.text)
     }
 
     @inlinable
@@ -145,67 +143,58 @@ package struct ElementWriter: ElementMapper {
     }
 
     @usableFromInline
-    mutating func open(_ name: StaticString) {
-        beginTag()
-        buffer.append(name)
-    }
-
-    @usableFromInline
-    mutating func close(_ name: StaticString) {
-        guard beginEndTag() else { return }
-        buffer.append(name)
-        put(">\n")
-    }
-
-    @usableFromInline
-    mutating func close(_ name: String) {
-        guard beginEndTag() else { return }
-        buffer.append(name)
-        put(">\n")
-    }
-
-    @usableFromInline
-    mutating func beginChild() {
-        if inTag { put(">\n") }
+    mutating func appendFragment(_ text: String) {
+        unsafe text.utf8.span.withUnsafeBufferPointer {
+            unsafe buffer.appendTag(inTag ? ">\n" : "", levels: depth, "", $0, "\n")
+        }
         inTag = false
         hasText = false
-        buffer.indent(depth)
     }
 
-    /// The start of a tag; its name follows.
     @usableFromInline
-    mutating func beginTag() {
-        beginChild()
-        put("<")
+    mutating func open(_ name: StaticString) { name.withUTF8Buffer { unsafe open($0) } }
+
+    @usableFromInline
+    mutating func open(_ name: String) { unsafe name.utf8.span.withUnsafeBufferPointer { unsafe open($0) } }
+
+    private mutating func open(_ name: UnsafeBufferPointer<UInt8>) {
+        unsafe buffer.appendTag(inTag ? ">\n" : "", levels: depth, "<", name, "")
         depth += 1
         inTag = true
+        hasText = false
     }
 
-    /// The start of an end tag, whose name follows; false when the element is empty and was closed at once.
     @usableFromInline
-    mutating func beginEndTag() -> Bool {
+    mutating func close(_ name: StaticString) { name.withUTF8Buffer { unsafe close($0) } }
+
+    @usableFromInline
+    mutating func close(_ name: String) { unsafe name.utf8.span.withUnsafeBufferPointer { unsafe close($0) } }
+
+    /// An element that is empty is closed at once.
+    private mutating func close(_ name: UnsafeBufferPointer<UInt8>) {
         depth -= 1
-        let isEmpty = inTag
-        let hadText = hasText
+        if inTag {
+            put("/>\n")
+        } else {
+            unsafe buffer.appendTag("", levels: hasText ? 0 : depth, "</", name, ">\n")
+        }
         inTag = false
         hasText = false
-        if isEmpty {
-            put("/>\n")
-            return false
-        }
-        if !hadText { buffer.indent(depth) }
-        put("</")
-        return true
     }
+
+    @usableFromInline
+    mutating func beginAttribute(_ name: StaticString) { buffer.beginAttribute(name) }
 
     @usableFromInline
     mutating func put(_ text: StaticString) { buffer.append(text) }
 
+    /// A number, which needs no escapes.
+    mutating func put(_ value: some FixedWidthInteger, _ format: XMLFormat) { buffer.append(value, format) }
+
     /// libvirt's escapes, in attributes and text alike; control characters that XML does not know are dropped.
     @usableFromInline
     mutating func escape(_ text: String) {
-        var text = text
-        text.withUTF8 { bytes in
+        unsafe text.utf8.span.withUnsafeBufferPointer { bytes in
             if unsafe !bytes.contains(where: Self.needsCare) {
                 unsafe buffer.append(bytes)
                 return

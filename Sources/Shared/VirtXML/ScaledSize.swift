@@ -44,12 +44,14 @@ extension ElementMapper {
     /// A child with a size in KiB, read with any unit (rounded up) and printed with `unit='KiB'`.
     @inlinable
     package mutating func sizeElement(_ name: StaticString, kibibytes value: inout UInt64?) throws {
+        if isWriting, value == nil { return }
         try group(name) { try $0.size(kibibytes: &value) }
     }
 
     /// A child with a size in bytes, printed with `unit='bytes'`.
     @inlinable
     package mutating func sizeElement(_ name: StaticString, bytes value: inout UInt64?) throws {
+        if isWriting, value == nil { return }
         try group(name) { try $0.size(bytes: &value) }
     }
 

@@ -64,8 +64,11 @@ package struct XMLLimits: Sendable {
         let failure = ParseFailure()
         unsafe context.pointee._private = unsafe Unmanaged.passUnretained(failure).toOpaque()
         unsafe ParseFailure.install(in: context)
-        // Compact: short texts lie within their nodes. The tree is never changed.
-        let options = Int32(XML_PARSE_NONET.rawValue | XML_PARSE_NOWARNING.rawValue | XML_PARSE_COMPACT.rawValue)
+        // Compact: short texts lie within their nodes. No blanks: the white space between elements is nobody's, and
+        // what is kept as it came is indented anew, as libvirt does.
+        let options = Int32(
+            XML_PARSE_NONET.rawValue | XML_PARSE_NOWARNING.rawValue | XML_PARSE_COMPACT.rawValue
+                | XML_PARSE_NOBLANKS.rawValue)
         let parsed = unsafe bytes.withUnsafeBytes { buffer in
             unsafe withExtendedLifetime(failure) {
                 unsafe xmlCtxtReadMemory(

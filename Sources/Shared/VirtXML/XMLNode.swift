@@ -24,6 +24,7 @@ import Glibc
     /// The text of an attribute that is in no namespace.
     @usableFromInline
     package func attribute(_ name: StaticString) -> String? {
+        guard let name = unsafe Self.text(name) else { return nil }
         var next = unsafe pointer.pointee.properties
         while let property = unsafe next {
             if unsafe property.pointee.ns == nil, unsafe Self.equal(property.pointee.name, name) {
@@ -137,15 +138,14 @@ import Glibc
     private static func find(
         from start: UnsafeMutablePointer<xmlNode>?, _ name: StaticString, _ prefixes: Prefixes
     ) -> UnsafeMutablePointer<xmlNode>? {
-        if !prefixes.isEmpty, let local = unsafe localName(name),
-            let known = prefixes.first(where: { unsafe isPrefix($0.prefix, of: name, before: local) })
-        {
-            return unsafe find(from: start, local, in: known.uri)
+        guard let start = unsafe start, let wanted = unsafe text(name) else { return nil }
+        if let known = prefixes.first(where: { isPrefix($0.prefix, of: name) }) {
+            return unsafe find(from: start, wanted + known.prefix.utf8CodeUnitCount + 1, in: known.uri)
         }
-        var next = unsafe start
+        var next = unsafe Optional(start)
         while let candidate = unsafe next {
             if unsafe candidate.pointee.type == XML_ELEMENT_NODE, unsafe candidate.pointee.ns == nil,
-                unsafe equal(candidate.pointee.name, name)
+                unsafe equal(candidate.pointee.name, wanted)
             {
                 return unsafe candidate
             }
@@ -155,12 +155,13 @@ import Glibc
     }
 
     private static func find(
-        from start: UnsafeMutablePointer<xmlNode>?, _ local: UnsafePointer<UInt8>, in uri: StaticString
+        from start: UnsafeMutablePointer<xmlNode>, _ local: UnsafePointer<UInt8>, in uri: StaticString
     ) -> UnsafeMutablePointer<xmlNode>? {
-        var next = unsafe start
+        guard let uri = unsafe text(uri) else { return nil }
+        var next = unsafe Optional(start)
         while let candidate = unsafe next {
             if unsafe candidate.pointee.type == XML_ELEMENT_NODE, let space = unsafe candidate.pointee.ns,
-                unsafe equal(space.pointee.href, uri), unsafe xmlStrEqual(candidate.pointee.name, local) != 0
+                unsafe equal(space.pointee.href, uri), unsafe equal(candidate.pointee.name, local)
             {
                 return unsafe candidate
             }
@@ -169,20 +170,17 @@ import Glibc
         return nil
     }
 
-    /// What follows the colon in a name; nil for a name without a prefix. Static text ends with a zero.
-    private static func localName(_ name: StaticString) -> UnsafePointer<UInt8>? {
-        guard name.hasPointerRepresentation,
-            let colon = unsafe memchr(name.utf8Start, Int32(UInt8(ascii: ":")), name.utf8CodeUnitCount)
-        else { return nil }
-        return unsafe UnsafePointer(colon.assumingMemoryBound(to: UInt8.self)) + 1
+    /// Static text as C has it: it ends with a zero.
+    private static func text(_ text: StaticString) -> UnsafePointer<UInt8>? {
+        text.hasPointerRepresentation ? unsafe text.utf8Start : nil
     }
 
-    private static func isPrefix(
-        _ prefix: StaticString, of name: StaticString, before local: UnsafePointer<UInt8>
-    ) -> Bool {
-        guard prefix.hasPointerRepresentation else { return false }
+    /// Whether the name starts with the prefix and a colon.
+    private static func isPrefix(_ prefix: StaticString, of name: StaticString) -> Bool {
         let count = prefix.utf8CodeUnitCount
-        return unsafe name.utf8Start + count + 1 == local && memcmp(name.utf8Start, prefix.utf8Start, count) == 0
+        guard prefix.hasPointerRepresentation, name.utf8CodeUnitCount > count else { return false }
+        return unsafe name.utf8Start[count] == UInt8(ascii: ":")
+            && memcmp(name.utf8Start, prefix.utf8Start, count) == 0
     }
 
     private static func value(_ property: UnsafeMutablePointer<xmlAttr>) -> String {
@@ -204,14 +202,9 @@ import Glibc
         unsafe string(UnsafePointer(text))
     }
 
-    private static func equal(_ text: UnsafePointer<xmlChar>?, _ name: StaticString) -> Bool {
-        guard let text = unsafe text, name.hasPointerRepresentation else { return false }
-        let count = name.utf8CodeUnitCount
-        var index = 0
-        while index < count {
-            if unsafe text[index] != name.utf8Start[index] { return false }
-            index += 1
-        }
-        return unsafe text[count] == 0
+    /// Most names differ in their first bytes.
+    private static func equal(_ text: UnsafePointer<xmlChar>?, _ name: UnsafePointer<UInt8>) -> Bool {
+        guard let text = unsafe text, unsafe text.pointee == name.pointee else { return false }
+        return unsafe xmlStrEqual(text, name) != 0
     }
 }

@@ -7,6 +7,8 @@ package protocol XMLValue: Equatable {
     init?(xml text: String, format: XMLFormat)
     /// The text to print, not escaped.
     func xml(format: XMLFormat) -> String
+    /// Prints the text, escaped.
+    func print(to writer: inout ElementWriter, format: XMLFormat)
     /// What libvirt's error adds about the values it wanted, starting with a period, or nothing.
     static func expectation(format: XMLFormat) -> String
 }
@@ -14,6 +16,9 @@ package protocol XMLValue: Equatable {
 extension XMLValue {
     @inlinable
     package static func expectation(format: XMLFormat) -> String { "." }
+
+    @inlinable
+    package func print(to writer: inout ElementWriter, format: XMLFormat) { writer.escape(xml(format: format)) }
 }
 
 extension String: XMLValue {
@@ -76,14 +81,13 @@ extension XMLInteger {
 
     @usableFromInline
     package func xml(format: XMLFormat) -> String {
-        switch format {
-        case .plain, .onOff, .anyBase: String(self)
-        case .hex(let width): IntegerText.print(self, bits: 4, width: width, prefix: "0x") ?? String(self)
-        case .upperHex(let width):
-            IntegerText.print(self, bits: 4, width: width, prefix: "0x", letters: UInt8(ascii: "A")) ?? String(self)
-        case .octal(let width): IntegerText.print(self, bits: 3, width: width, prefix: "") ?? String(self)
-        }
+        var text = TextBuffer(capacity: 32)
+        text.append(self, format)
+        return text.text
     }
+
+    @usableFromInline
+    package func print(to writer: inout ElementWriter, format: XMLFormat) { writer.put(self, format) }
 
     @usableFromInline
     package static func expectation(format: XMLFormat) -> String {
@@ -114,57 +118,40 @@ extension XMLFormat {
 
 /// Numbers in text, as C's strtol family reads them, without its overflows.
 package enum IntegerText {
-    /// A number in base 8 or 16 (3 or 4 bits a digit) with at least `width` digits; nil for a negative one.
-    static func print<T: FixedWidthInteger>(
-        _ value: T, bits: Int, width: Int, prefix: StaticString, letters: UInt8 = UInt8(ascii: "a")
-    ) -> String? {
-        guard value >= 0, width <= T.bitWidth else { return nil }
-        let used = (T.bitWidth - value.leadingZeroBitCount + bits - 1) / bits
-        let digits = max(1, width, used)
-        let start = prefix.utf8CodeUnitCount
-        return unsafe String(unsafeUninitializedCapacity: start + digits) { buffer in
-            for index in 0..<start { unsafe buffer[index] = prefix.utf8Start[index] }
-            for index in 0..<digits {
-                let shift = bits * (digits - 1 - index)
-                let digit = shift < T.bitWidth ? UInt8(truncatingIfNeeded: value >> shift) & (1 << bits - 1) : 0
-                unsafe buffer[start + index] = digit < 10 ? UInt8(ascii: "0") + digit : letters + digit - 10
-            }
-            return start + digits
-        }
-    }
-
     /// Reads the whole of a text; nil for anything else and for what does not fit.
     package static func parse<T: FixedWidthInteger>(_ text: String, anyBase: Bool = false) -> T? {
-        var bytes = Substring(text).utf8.drop { $0 == 0x20 || (0x09...0x0D).contains($0) }
-        var negative = false
-        if bytes.first == UInt8(ascii: "-") {
-            guard T.isSigned else { return nil }
-            negative = true
-            bytes = bytes.dropFirst()
-        } else if bytes.first == UInt8(ascii: "+") {
-            bytes = bytes.dropFirst()
+        let bytes = text.utf8.span
+        var index = 0
+        while index < bytes.count, bytes[index] == 0x20 || (0x09...0x0D).contains(bytes[index]) { index += 1 }
+        var isNegative = false
+        if index < bytes.count, bytes[index] == UInt8(ascii: "-") || bytes[index] == UInt8(ascii: "+") {
+            isNegative = bytes[index] == UInt8(ascii: "-")
+            index += 1
         }
-        let base: T = anyBase ? dropBasePrefix(&bytes) : 10
-        guard !bytes.isEmpty else { return nil }
+        if isNegative, !T.isSigned { return nil }
+        let base: T = anyBase ? base(bytes, &index) : 10
+        guard index < bytes.count else { return nil }
         var value: T = 0
-        for byte in bytes {
-            guard let digit = digit(byte), digit < base else { return nil }
+        while index < bytes.count {
+            guard let digit = digit(bytes[index]), digit < base else { return nil }
             let scaled = value.multipliedReportingOverflow(by: base)
             let signed = T(truncatingIfNeeded: digit)
             let sum =
-                negative
+                isNegative
                 ? scaled.partialValue.subtractingReportingOverflow(signed)
                 : scaled.partialValue.addingReportingOverflow(signed)
             if scaled.overflow || sum.overflow { return nil }
             value = sum.partialValue
+            index += 1
         }
         return value
     }
 
-    private static func dropBasePrefix<T: FixedWidthInteger>(_ bytes: inout Substring.UTF8View) -> T {
-        guard bytes.first == UInt8(ascii: "0"), let second = bytes.dropFirst().first else { return 10 }
-        if second | 0x20 == UInt8(ascii: "x") {
-            bytes = bytes.dropFirst(2)
+    /// The base that the prefix says; `index` moves behind that of hexadecimal numbers.
+    private static func base<T: FixedWidthInteger>(_ bytes: Span<UInt8>, _ index: inout Int) -> T {
+        guard index + 1 < bytes.count, bytes[index] == UInt8(ascii: "0") else { return 10 }
+        if bytes[index + 1] | 0x20 == UInt8(ascii: "x") {
+            index += 2
             return 16
         }
         // The zero stays: it is a number by itself.

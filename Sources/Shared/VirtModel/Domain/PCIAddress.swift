@@ -23,6 +23,11 @@ package struct PCIAddress: Hashable, Sendable, XMLMappable {
     /// All zero: where libvirt chooses the place.
     package var isEmpty: Bool { domain == 0 && bus == 0 && slot == 0 && function == 0 }
 
+    /// Whether it is the same function, whatever else the addresses say.
+    func isSamePlace(as other: PCIAddress) -> Bool {
+        domain == other.domain && bus == other.bus && slot == other.slot && function == other.function
+    }
+
     /// `0000:00:1f.2`.
     package var text: String {
         hex(domain, 4) + ":" + hex(bus, 2) + ":" + hex(slot, 2) + "." + hex(function, 1)

@@ -46,12 +46,15 @@ extension QEMUDriver {
         if domain.devices.emulator == nil, !FileSystem.exists(path) {
             throw VirtError(.configUnsupported, .qemu, "No emulator found for arch '\(domain.os.arch ?? "")'")
         }
-        return try await completionContext(emulator: path)
+        var context = try await completionContext(emulator: path)
+        // Looked for only where it is asked for: it takes a search through PATH.
+        if !domain.devices.tpms.isEmpty { context.tpmVersions = try await SoftwareTPM.find().forDefinitions }
+        return context
     }
 
+    /// What definitions are completed for, without what they are validated for besides.
     func completionContext(emulator path: String) async throws -> DomainCompletionContext {
-        let facts = try await capabilities.facts(of: path)
-        return completions.context(path, facts, paths, tpms: try await SoftwareTPM.find().forDefinitions)
+        completions.context(path, try await capabilities.facts(of: path), paths)
     }
 
     static func makeCapabilities(
@@ -95,17 +98,10 @@ final class CompletionContexts: Sendable {
     /// The context that was made last for an emulator.
     func known(_ path: String) -> DomainCompletionContext? { entries.withLock { $0[path]?.context } }
 
-    func context(
-        _ path: String, _ facts: QEMUCapabilities, _ paths: DriverPaths, tpms: Set<TPM.Version>
-    ) -> DomainCompletionContext {
-        if let known = entries.withLock({ $0[path] }), known.origin == facts.origin,
-            known.context.tpmVersions == tpms
-        {
-            return known.context
-        }
+    func context(_ path: String, _ facts: QEMUCapabilities, _ paths: DriverPaths) -> DomainCompletionContext {
+        if let known = entries.withLock({ $0[path] }), known.origin == facts.origin { return known.context }
         var context = DomainCompletionContext(hostArch: Emulators.hostArch, emulators: [.init(path, facts)])
         context.nvramDirectory = paths.nvram
-        context.tpmVersions = tpms
         context.channelTargetDirectory = paths.library + "/channel"
         entries.withLock { $0[path] = Entry(origin: facts.origin, context: context) }
         return context

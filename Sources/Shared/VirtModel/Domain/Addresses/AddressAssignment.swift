@@ -15,14 +15,15 @@ extension DomainCompletion {
         try assignVirtioSerial(&domain)
         try assignSpaprVIO(&domain)
         if machine.isS390CCW { try assignCCW(&domain) }
-        assignVirtioMMIO(&domain)
+        try assignVirtioMMIO(&domain)
         try assignPCI(&domain)
         try assignUSB(&domain)
         try assignMemorySlots(&domain)
     }
 
     private func assignPCI(_ domain: inout Domain) throws {
-        let indexes = domain.devices.controllers.filter { $0.type == .pci }.compactMap(\.index)
+        let controllers = domain.devices.controllers
+        let indexes = controllers.indices.compactMap { controllers[$0].type == .pci ? controllers[$0].index : nil }
         var count = indexes.max().map { Int($0) + 1 } ?? 0
         let known = Set(indexes)
         guard count <= 256 else { throw VirtError.malformed("Too many PCI controllers", .none) }
@@ -32,7 +33,7 @@ extension DomainCompletion {
         try assignment.placeChipset(&domain)
         try assignment.placeDevices(&domain)
         if emulator.has("zpci"), machine.isS390 { try domain.assignZPCI(controllers: known) }
-        domain.markMultifunction()
+        try domain.markMultifunction()
         for index in domain.devices.controllers.indices where domain.devices.controllers[index].type == .pci {
             try completeTarget(index, &domain)
         }
@@ -65,8 +66,7 @@ extension DomainCompletion {
 
     /// What a PCI controller is called in QEMU, and its numbers.
     private func completeTarget(_ position: Int, _ domain: inout Domain) throws {
-        var controller = domain.devices.controllers[position]
-        if controller.modelName == nil { controller.modelName = defaultModelName(controller) }
+        let controller = domain.devices.controllers[position]
         var target = controller.target ?? Controller.Target()
         let place = controller.info.address?.pci ?? PCIAddress()
         switch controller.model {
@@ -90,8 +90,10 @@ extension DomainCompletion {
             if target.index == nil { target.index = controller.index == 0 ? 0 : try domain.freeTargetIndex() }
         default: break
         }
-        controller.target = target.isEmpty ? nil : target
-        domain.devices.controllers[position] = controller
+        if controller.modelName == nil {
+            domain.devices.controllers[position].modelName = defaultModelName(controller)
+        }
+        domain.devices.controllers[position].target = target.isEmpty ? nil : target
     }
 
     private func hex(_ value: UInt32) -> String {
@@ -126,36 +128,15 @@ extension MachineKind {
 
 extension Domain {
     /// Function 0 of a slot says so when there are others.
-    fileprivate mutating func markMultifunction() {
+    fileprivate mutating func markMultifunction() throws {
         var slots: Set<Slot> = []
         eachInfo { info in
             guard let address = info.address?.pci, address.function != 0 else { return }
             slots.insert(Slot(address))
         }
-        var isMissing = false
-        eachInfo { info in if Self.lacksMark(info, slots) { isMissing = true } }
-        guard isMissing else { return }
-        visitInfos { _, info in
-            guard Self.lacksMark(info, slots), var address = info.address?.pci else { return }
-            address.multifunction = true
-            info.address = .pci(address)
-        }
-    }
-
-    private struct Slot: Hashable {
-        let domain, bus, slot: UInt32
-
-        init(_ address: PCIAddress) {
-            domain = address.domain
-            bus = address.bus
-            slot = address.slot
-        }
-    }
-
-    private static func lacksMark(_ info: DeviceInfo, _ slots: Set<Slot>) -> Bool {
-        guard let address = info.address?.pci, address.function == 0, address.multifunction == nil, !address.isEmpty
-        else { return false }
-        return slots.contains(Slot(address))
+        guard !slots.isEmpty else { return }
+        var mark = MultifunctionMark(slots: slots)
+        try visitDevices(&mark)
     }
 
     fileprivate func freeTargetIndex() throws -> UInt32 {
@@ -176,5 +157,29 @@ extension Domain {
                 .qemu)
         }
         return lowest - 2
+    }
+}
+
+/// A slot with all its functions.
+private struct Slot: Hashable {
+    let domain, bus, slot: UInt32
+
+    init(_ address: PCIAddress) {
+        domain = address.domain
+        bus = address.bus
+        slot = address.slot
+    }
+}
+
+/// Sets the mark in the slots that have other functions than 0.
+private struct MultifunctionMark: DeviceVisitor {
+    let slots: Set<Slot>
+
+    func visit(_ device: inout some AddressedDevice) {
+        guard var address = device.info.address?.pci, address.function == 0, address.multifunction == nil,
+            !address.isEmpty, slots.contains(Slot(address))
+        else { return }
+        address.multifunction = true
+        device.info.address = .pci(address)
     }
 }

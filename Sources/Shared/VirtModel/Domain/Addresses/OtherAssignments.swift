@@ -55,7 +55,7 @@ extension DomainCompletion {
     }
 
     /// Machines without PCI, and guests that chose it, have virtio devices on the memory bus.
-    func assignVirtioMMIO(_ domain: inout Domain) {
+    func assignVirtioMMIO(_ domain: inout Domain) throws {
         guard machine.isARM || machine.isRISCV else { return }
         guard machine.machine.hasPrefix("vexpress-") || machine.isARMVirt || machine.isRISCVVirt else { return }
         var hasMMIO = false
@@ -64,9 +64,8 @@ extension DomainCompletion {
         let hasPorts = emulator.has("pcie-root-port") || emulator.has("ioh3420")
         if hasPCIe, hasPorts, !hasMMIO { return }
         guard emulator.has("virtio-mmio") else { return }
-        domain.visitInfos { device, info in
-            if info.address == nil, device.isVirtio(ccw: false) { info.address = .virtioMMIO }
-        }
+        var bus = VirtioMMIOBus()
+        try domain.visitDevices(&bus)
     }
 
     /// The slots of memory modules.
@@ -87,6 +86,13 @@ extension DomainCompletion {
             address.slot = free
             domain.devices.memories[index].info.address = .dimm(address)
         }
+    }
+}
+
+/// Puts virtio devices on the memory bus.
+private struct VirtioMMIOBus: DeviceVisitor {
+    func visit(_ device: inout some AddressedDevice) {
+        if device.info.address == nil, device.isVirtio(ccw: false) { device.info.address = .virtioMMIO }
     }
 }
 
@@ -115,24 +121,5 @@ extension DeviceInfo {
     fileprivate mutating func wantSpaprVIO() {
         if case .spaprVIO = address { return }
         address = .spaprVIO(SpaprVIOAddress(reg: nil))
-    }
-}
-
-extension DeviceReference {
-    /// A virtio device that can be on the machine's own bus.
-    func isVirtio(ccw: Bool) -> Bool {
-        switch self {
-        case .disk(let one): one.target.bus == .virtio
-        case .interface(let one): one.model?.hasPrefix("virtio") == true && one.type != .hostdev
-        case .video(let one): one.model == .virtio
-        case .input(let one): one.bus == .virtio
-        case .controller(let one): one.type == .virtioSerial || one.type == .scsi
-        case .hostdev(let one): one.type == .scsiHost
-        case .memballoon(let one): one.model != .none
-        case .rng, .crypto: true
-        case .memory(let one): one.model == .virtioPMEM || one.model == .virtioMem
-        case .filesystem, .vsock: ccw
-        default: false
-        }
     }
 }

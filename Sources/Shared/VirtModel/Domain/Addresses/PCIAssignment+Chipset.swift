@@ -45,7 +45,7 @@ extension PCIAssignment {
         let address = PCIAddress(bus: 0, slot: slot)
         try topology.check(address, needs, isGiven: true)
         if topology.isTaken(slot: slot) {
-            try place(.video(video), &domain.devices.videos[0].info)
+            try place(&domain.devices.videos[0])
         } else {
             try topology.reserve(address, needs)
             domain.devices.videos[0].info.setPCI(address)
@@ -72,7 +72,7 @@ extension PCIAssignment {
                 try topology.reserve(own, .pcieDevice)
                 return
             }
-            guard given.text == own.text else {
+            guard given.isSamePlace(as: own) else {
                 throw VirtError(.internalError, .qemu, "Primary SATA controller must have PCI address 0:0:1f.2")
             }
         case .usb where controller.model == .ich9UHCI1 && controller.info.address == nil:

@@ -5,15 +5,11 @@ extension PCIAssignment {
     /// All devices that have no place yet, in the order in which QEMU itself once placed them.
     mutating func placeDevices(_ domain: inout Domain) throws {
         try placeBridges(&domain)
-        for i in domain.devices.filesystems.indices where domain.devices.filesystems[i].info.wantsPCI {
-            try place(.filesystem(domain.devices.filesystems[i]), &domain.devices.filesystems[i].info)
-        }
+        for i in domain.devices.filesystems.indices { try place(&domain.devices.filesystems[i]) }
         for i in domain.devices.interfaces.indices where domain.devices.interfaces[i].type != .hostdev {
-            try place(.interface(domain.devices.interfaces[i]), &domain.devices.interfaces[i].info)
+            try place(&domain.devices.interfaces[i])
         }
-        for i in domain.devices.sounds.indices {
-            try place(.sound(domain.devices.sounds[i]), &domain.devices.sounds[i].info)
-        }
+        for i in domain.devices.sounds.indices { try place(&domain.devices.sounds[i]) }
         try placeControllers(&domain)
         try placeDisks(&domain)
         try placeHostDevices(&domain)
@@ -22,19 +18,19 @@ extension PCIAssignment {
 
     private mutating func placeBridges(_ domain: inout Domain) throws {
         for i in domain.devices.controllers.indices
-        where domain.devices.controllers[i].type == .pci && domain.devices.controllers[i].info.wantsPCI {
-            try place(.controller(domain.devices.controllers[i]), &domain.devices.controllers[i].info)
+        where domain.devices.controllers[i].type == .pci {
+            try place(&domain.devices.controllers[i])
         }
     }
 
     private mutating func placeControllers(_ domain: inout Domain) throws {
         for i in domain.devices.controllers.indices where domain.devices.controllers[i].info.wantsPCI {
-            let controller = domain.devices.controllers[i]
-            guard controller.type != .pci, !(controller.type == .ide && controller.index == 0) else { continue }
-            if controller.isUSB2 {
+            let type = domain.devices.controllers[i].type
+            guard type != .pci, !(type == .ide && domain.devices.controllers[i].index == 0) else { continue }
+            if domain.devices.controllers[i].isUSB2 {
                 try placeUSB2(i, &domain)
             } else {
-                try place(.controller(controller), &domain.devices.controllers[i].info)
+                try place(&domain.devices.controllers[i])
             }
         }
     }
@@ -66,63 +62,44 @@ extension PCIAssignment {
 
     private mutating func placeDisks(_ domain: inout Domain) throws {
         for i in domain.devices.disks.indices where domain.devices.disks[i].target.bus == .virtio {
-            let disk = domain.devices.disks[i]
-            switch disk.info.address {
+            switch domain.devices.disks[i].info.address {
             case nil, .pci, .ccw, .virtioMMIO: break
             case .some(let other):
                 throw VirtError.unsupported(
                     "virtio disk cannot have an address of type '\(other.kind.rawValue)'", .qemu)
             }
-            try place(.disk(disk), &domain.devices.disks[i].info)
+            try place(&domain.devices.disks[i])
         }
     }
 
     /// Interfaces that are devices of the host come before the other devices of the host.
     private mutating func placeHostDevices(_ domain: inout Domain) throws {
         for i in domain.devices.interfaces.indices where domain.devices.interfaces[i].type == .hostdev {
-            try place(.interface(domain.devices.interfaces[i]), &domain.devices.interfaces[i].info)
+            try place(&domain.devices.interfaces[i])
         }
         for i in domain.devices.hostdevs.indices {
-            let hostdev = domain.devices.hostdevs[i]
-            if hostdev.type == .mdev, hostdev.model != .vfioPCI { continue }
-            try place(.hostdev(hostdev), &domain.devices.hostdevs[i].info)
+            if domain.devices.hostdevs[i].type == .mdev, domain.devices.hostdevs[i].model != .vfioPCI { continue }
+            try place(&domain.devices.hostdevs[i])
         }
     }
 
     private mutating func placeRest(_ domain: inout Domain) throws {
-        if var balloon = domain.devices.memballoon {
-            try place(.memballoon(balloon), &balloon.info)
-            domain.devices.memballoon = balloon
-        }
-        for i in domain.devices.rngs.indices { try place(.rng(domain.devices.rngs[i]), &domain.devices.rngs[i].info) }
-        for i in domain.devices.watchdogs.indices {
-            try place(.watchdog(domain.devices.watchdogs[i]), &domain.devices.watchdogs[i].info)
-        }
-        for i in domain.devices.videos.indices {
-            try place(.video(domain.devices.videos[i]), &domain.devices.videos[i].info)
-        }
-        for i in domain.devices.sharedMemories.indices {
-            try place(.sharedMemory(domain.devices.sharedMemories[i]), &domain.devices.sharedMemories[i].info)
-        }
-        for i in domain.devices.inputs.indices {
-            try place(.input(domain.devices.inputs[i]), &domain.devices.inputs[i].info)
-        }
-        for i in domain.devices.serials.indices {
-            try place(.serial(domain.devices.serials[i]), &domain.devices.serials[i].info)
-        }
-        if var vsock = domain.devices.vsock {
-            try place(.vsock(vsock), &vsock.info)
-            domain.devices.vsock = vsock
-        }
-        for i in domain.devices.memories.indices {
-            try place(.memory(domain.devices.memories[i]), &domain.devices.memories[i].info)
-        }
-        for i in domain.devices.cryptos.indices {
-            try place(.crypto(domain.devices.cryptos[i]), &domain.devices.cryptos[i].info)
-        }
-        if var iommu = domain.devices.iommu {
-            try place(.iommu(iommu), &iommu.info)
-            domain.devices.iommu = iommu
-        }
+        try place(&domain.devices.memballoon)
+        for i in domain.devices.rngs.indices { try place(&domain.devices.rngs[i]) }
+        for i in domain.devices.watchdogs.indices { try place(&domain.devices.watchdogs[i]) }
+        for i in domain.devices.videos.indices { try place(&domain.devices.videos[i]) }
+        for i in domain.devices.sharedMemories.indices { try place(&domain.devices.sharedMemories[i]) }
+        for i in domain.devices.inputs.indices { try place(&domain.devices.inputs[i]) }
+        for i in domain.devices.serials.indices { try place(&domain.devices.serials[i]) }
+        try place(&domain.devices.vsock)
+        for i in domain.devices.memories.indices { try place(&domain.devices.memories[i]) }
+        for i in domain.devices.cryptos.indices { try place(&domain.devices.cryptos[i]) }
+        try place(&domain.devices.iommu)
+    }
+
+    private mutating func place(_ device: inout (some AddressedDevice)?) throws {
+        guard var one = device else { return }
+        try place(&one)
+        device = one
     }
 }

@@ -8,40 +8,43 @@ struct PCIAssignment {
 
     init(_ domain: inout Domain, _ completion: DomainCompletion, busCount: Int, isTrial: Bool) throws {
         machine = completion.machine
-        let controllers = domain.devices.controllers.filter { $0.type == .pci }
-        let hasExpress = controllers.contains { $0.model == .pcieRoot }
         policy = PCIPolicy(hasExpressRoot: domain.controller(.pci, 0)?.model == .pcieRoot)
-        let standard: ControllerModel =
-            completion.machine.isPSeries ? .pciRoot : hasExpress ? .pcieRootPort : .pciBridge
-        var buses: [PCITopology.Bus] = []
-        for index in 0..<busCount {
-            let own = controllers.first { $0.index == UInt32(truncatingIfNeeded: index) }
-            let model = own?.model ?? (index == 0 ? .pciRoot : standard)
-            buses.append(PCITopology.Bus(model, hotplug: own?.target?.hotplug != false))
-        }
         topology = PCITopology(
-            buses: buses, mayGrow: isTrial, hasManyRoots: completion.machine.isPSeries,
+            buses: Self.buses(busCount, domain.devices.controllers, isPSeries: completion.machine.isPSeries),
+            mayGrow: isTrial, hasManyRoots: completion.machine.isPSeries,
             hasPCIeToPCIBridge: completion.emulator.has("pcie-pci-bridge"))
-        try collect(&domain)
+        try domain.visitDevices(&self)
     }
 
-    /// Takes the places that the document gives.
-    private mutating func collect(_ domain: inout Domain) throws {
-        try domain.visitInfos { device, info in
-            guard case .pci(let address) = info.address, !address.isEmpty else { return }
-            if case .controller(let controller) = device, controller.isPIIX3(at: address) { return }
-            let needs = policy.needs(device)
-            try topology.reserve(address, needs.isEmpty ? .pciDevice : needs)
+    /// The buses of the guest's controllers; where numbers are left out, of the kind that libvirt puts there.
+    private static func buses(_ count: Int, _ controllers: [Controller], isPSeries: Bool) -> [PCITopology.Bus] {
+        let pci = controllers.indices.filter { controllers[$0].type == .pci }
+        let hasExpress = pci.contains { controllers[$0].model == .pcieRoot }
+        let standard: ControllerModel = isPSeries ? .pciRoot : hasExpress ? .pcieRootPort : .pciBridge
+        return (0..<count).map { index in
+            let own = pci.first { controllers[$0].index == UInt32(truncatingIfNeeded: index) }
+            let model = own.flatMap { controllers[$0].model } ?? (index == 0 ? .pciRoot : standard)
+            return PCITopology.Bus(model, hotplug: own.flatMap { controllers[$0].target?.hotplug } != false)
         }
     }
 
     /// A place for one device that wants one.
-    mutating func place(_ device: DeviceReference, _ info: inout DeviceInfo) throws {
-        guard info.wantsPCI else { return }
-        let needs = policy.needs(device)
+    mutating func place(_ device: inout some AddressedDevice) throws {
+        guard device.info.wantsPCI else { return }
+        let needs = device.needs(policy)
         guard !needs.isEmpty else { return }
         let address = try topology.reserveNext(needs)
-        if !topology.mayGrow { info.setPCI(address) }
+        if !topology.mayGrow { device.info.setPCI(address) }
+    }
+}
+
+extension PCIAssignment: DeviceVisitor {
+    /// Takes the place that the document gives.
+    mutating func visit(_ device: inout some AddressedDevice) throws {
+        guard case .pci(let address) = device.info.address, !address.isEmpty, !device.isPIIX3(at: address)
+        else { return }
+        let needs = device.needs(policy)
+        try topology.reserve(address, needs.isEmpty ? .pciDevice : needs)
     }
 }
 
@@ -63,14 +66,5 @@ extension DeviceInfo {
             if new.multifunction == nil { new.multifunction = old.multifunction }
         }
         address = .pci(new)
-    }
-}
-
-extension Controller {
-    /// One of the functions of the PIIX3 chip, which are there anyway.
-    func isPIIX3(at address: PCIAddress) -> Bool {
-        guard address.domain == 0, address.bus == 0, address.slot == 1, index == 0 else { return false }
-        if type == .ide { return address.function == 1 }
-        return type == .usb && address.function == 2 && (model == .piix3UHCI || model == nil)
     }
 }

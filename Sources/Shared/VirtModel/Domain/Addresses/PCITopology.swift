@@ -7,9 +7,9 @@ struct PCITopology {
         var accepts: PCIConnection
         let slots: ClosedRange<UInt32>
         /// The functions taken in each slot.
-        var functions = [UInt8](repeating: 0, count: 32)
-        /// The slots that several devices share.
-        var shared: Set<UInt32> = []
+        var functions = InlineArray<32, UInt8>(repeating: 0)
+        /// The slots that several devices share, one bit each.
+        var shared: UInt32 = 0
 
         init(_ model: ControllerModel, hotplug: Bool = true) {
             self.model = model
@@ -53,7 +53,7 @@ struct PCITopology {
         guard buses[bus].functions[slot] & bit == 0 else {
             throw error(isGiven, "Attempted double use of PCI Address \(address.text)")
         }
-        if buses[bus].functions[slot] == 0, needs.contains(.aggregate) { buses[bus].shared.insert(address.slot) }
+        if buses[bus].functions[slot] == 0, needs.contains(.aggregate) { buses[bus].shared |= 1 << address.slot }
         buses[bus].functions[slot] |= bit
     }
 
@@ -142,7 +142,7 @@ struct PCITopology {
         for slot in bus.slots {
             let taken = bus.functions[Int(slot)]
             if taken == 0 { return (slot, function) }
-            guard needs.contains(.aggregate), bus.shared.contains(slot), function == 0 else { continue }
+            guard needs.contains(.aggregate), bus.shared & 1 << slot != 0, function == 0 else { continue }
             if let free = (UInt32(0)..<8).first(where: { taken & (1 << UInt8($0)) == 0 }) { return (slot, free) }
         }
         return nil

@@ -3,25 +3,46 @@ import VirtCore
 extension DomainCompletion {
     /// Channels of s390 guests, from fe.0.0000 upwards.
     func assignCCW(_ domain: inout Domain) throws {
-        var taken: Set<CCWAddress> = []
-        var clash: CCWAddress?
-        domain.visitInfos { device, info in
-            if info.address == nil, device.isVirtio(ccw: true) || device.isVFIOCCW { info.address = .ccw(CCWAddress()) }
-            guard case .ccw(let address) = info.address, address.devno != nil else { return }
-            if !taken.insert(address).inserted, clash == nil { clash = address }
+        var given = GivenChannels()
+        try domain.visitDevices(&given)
+        if let clash = given.clash {
+            throw VirtError(.xmlError, .none, "The CCW devno '\(clash.text)' is in use already ")
         }
-        if let clash { throw VirtError(.xmlError, .none, "The CCW devno '\(clash.text)' is in use already ") }
-        var next: UInt32 = 0
-        var isFull = false
-        domain.visitInfos { device, info in
-            guard case .ccw(let address) = info.address, address.devno == nil else { return }
-            // Devices passed through are in the first channel subsystem where the guest chooses nothing else.
-            while taken.contains(CCWAddress(cssid: 0xFE, ssid: 0, devno: next)), next < 0xFFFF { next += 1 }
-            let new = CCWAddress(cssid: 0xFE, ssid: 0, devno: next)
-            if !taken.insert(new).inserted { isFull = true }
-            info.address = .ccw(new)
+        var free = FreeChannels(taken: given.taken)
+        try domain.visitDevices(&free)
+    }
+}
+
+/// The channels that the document gives; virtio devices without an address are to be given one.
+private struct GivenChannels: DeviceVisitor {
+    private(set) var taken: Set<CCWAddress> = []
+    private(set) var clash: CCWAddress?
+
+    mutating func visit(_ device: inout some AddressedDevice) {
+        if device.info.address == nil, device.isVirtio(ccw: true) || device.isVFIOCCW {
+            device.info.address = .ccw(CCWAddress())
         }
-        if isFull { throw VirtError(.internalError, .none, "There are no more free CCW devnos.") }
+        guard case .ccw(let address) = device.info.address, address.devno != nil else { return }
+        if !taken.insert(address).inserted, clash == nil { clash = address }
+    }
+}
+
+/// Channels for devices that have none yet.
+private struct FreeChannels: DeviceVisitor {
+    var taken: Set<CCWAddress>
+    private var next: UInt32 = 0
+
+    init(taken: Set<CCWAddress>) { self.taken = taken }
+
+    mutating func visit(_ device: inout some AddressedDevice) throws {
+        guard case .ccw(let address) = device.info.address, address.devno == nil else { return }
+        // Devices passed through are in the first channel subsystem where the guest chooses nothing else.
+        while taken.contains(CCWAddress(cssid: 0xFE, ssid: 0, devno: next)), next < 0xFFFF { next += 1 }
+        let new = CCWAddress(cssid: 0xFE, ssid: 0, devno: next)
+        guard taken.insert(new).inserted else {
+            throw VirtError(.internalError, .none, "There are no more free CCW devnos.")
+        }
+        device.info.address = .ccw(new)
     }
 }
 
@@ -34,39 +55,44 @@ extension CCWAddress {
     }
 }
 
-extension DeviceReference {
-    fileprivate var isVFIOCCW: Bool {
-        if case .hostdev(let one) = self { return one.type == .mdev && one.model == .vfioCCW }
-        return false
-    }
-}
-
 extension Domain {
     /// The identifiers of PCI devices on s390: one from 1, the other from 0 upwards.
     ///
     /// - Parameter controllers: the PCI controllers that were there before places were sought; new ones get none yet.
     mutating func assignZPCI(controllers: Set<UInt32>) throws {
-        var uids: Set<UInt32> = []
-        var fids: Set<UInt32> = []
-        var failure: VirtError?
-        visitInfos { device, info in
-            guard let zpci = info.address?.pci?.zpci else { return }
-            if let uid = zpci.uid, !uids.insert(uid).inserted { failure = failure ?? Self.taken("uid", uid) }
-            if let fid = zpci.fid, !fids.insert(fid).inserted { failure = failure ?? Self.taken("fid", fid) }
-        }
-        if let failure { throw failure }
+        var identifiers = ZPCIIdentifiers(controllers: controllers)
+        try eachInfo { info in try identifiers.take(info) }
         // Those of which the user chose one half come first.
         for onlyPartial in [true, false] {
-            visitInfos { device, info in
-                guard device.hasZPCI(controllers), var address = info.address?.pci else { return }
-                if onlyPartial, address.zpci == nil { return }
-                var zpci = address.zpci ?? ZPCIAddress()
-                if zpci.uid == nil { zpci.uid = Self.free(from: 1, &uids) }
-                if zpci.fid == nil { zpci.fid = Self.free(from: 0, &fids) }
-                address.zpci = zpci
-                info.address = .pci(address)
-            }
+            identifiers.onlyPartial = onlyPartial
+            try visitDevices(&identifiers)
         }
+    }
+}
+
+/// The identifiers that are taken, for giving devices free ones.
+private struct ZPCIIdentifiers: DeviceVisitor {
+    let controllers: Set<UInt32>
+    var onlyPartial = true
+    private var uids: Set<UInt32> = []
+    private var fids: Set<UInt32> = []
+
+    init(controllers: Set<UInt32>) { self.controllers = controllers }
+
+    mutating func take(_ info: DeviceInfo) throws {
+        guard let zpci = info.address?.pci?.zpci else { return }
+        if let uid = zpci.uid, !uids.insert(uid).inserted { throw Self.taken("uid", uid) }
+        if let fid = zpci.fid, !fids.insert(fid).inserted { throw Self.taken("fid", fid) }
+    }
+
+    mutating func visit(_ device: inout some AddressedDevice) {
+        guard device.hasZPCI(controllers), var address = device.info.address?.pci else { return }
+        if onlyPartial, address.zpci == nil { return }
+        var zpci = address.zpci ?? ZPCIAddress()
+        if zpci.uid == nil { zpci.uid = Self.free(from: 1, &uids) }
+        if zpci.fid == nil { zpci.fid = Self.free(from: 0, &fids) }
+        address.zpci = zpci
+        device.info.address = .pci(address)
     }
 
     private static func free(from first: UInt32, _ taken: inout Set<UInt32>) -> UInt32 {
@@ -77,17 +103,5 @@ extension Domain {
 
     private static func taken(_ name: String, _ id: UInt32) -> VirtError {
         VirtError(.internalError, .none, "zPCI \(name) \(id) is already reserved")
-    }
-}
-
-extension DeviceReference {
-    /// Whether the device has the identifiers at all.
-    fileprivate func hasZPCI(_ controllers: Set<UInt32>) -> Bool {
-        switch self {
-        case .controller(let one):
-            one.type != .pci || (one.index.map(controllers.contains) ?? false)
-        case .serial, .parallel, .channel, .console, .smartcard, .nvram, .hub, .tpm, .panic, .redirectedDevice: false
-        default: true
-        }
     }
 }

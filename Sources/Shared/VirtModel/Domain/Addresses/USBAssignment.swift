@@ -107,7 +107,7 @@ extension DomainCompletion {
     func assignUSB(_ domain: inout Domain) throws {
         try addHubs(&domain)
         var topology = USBTopology()
-        for controller in domain.devices.controllers { try topology.addController(controller) }
+        for i in domain.devices.controllers.indices { try topology.addController(domain.devices.controllers[i]) }
         for hub in domain.devices.hubs {
             if case .usb(let address) = hub.info.address, !address.path.isEmpty { try topology.addHub(at: address) }
         }
@@ -130,12 +130,16 @@ extension DomainCompletion {
     private func addHubs(_ domain: inout Domain) throws {
         var devices = 0
         domain.visitUSB(hubs: true) { _ in devices += 1 }
-        let hasUSB = domain.devices.controllers.contains { $0.type == .usb && $0.model != ControllerModel.none }
+        var hasUSB = false
+        var ports = 0
+        for i in domain.devices.controllers.indices where domain.devices.controllers[i].type == .usb {
+            if domain.devices.controllers[i].model != ControllerModel.none { hasUSB = true }
+            ports += Int(domain.devices.controllers[i].usbPorts)
+        }
         if devices > 0, !hasUSB {
             throw VirtError.unsupported(
                 "USB is disabled for this domain, but USB devices are present in the domain XML", .qemu)
         }
-        let ports = domain.devices.controllers.reduce(0) { $0 + Int($1.usbPorts) }
         let available = ports + domain.devices.hubs.count * Int(USBTopology.hubPorts)
         guard devices > available else { return }
         let perHub = Int(USBTopology.hubPorts) - 1

@@ -7,8 +7,10 @@ struct VirtioSerialPorts {
     /// The ports of a controller that does not say how many it has.
     private static let standardCount: UInt32 = 31
 
-    init(_ domain: Domain) throws {
-        for controller in domain.devices.controllers where controller.type == .virtioSerial { add(controller) }
+    init(_ domain: borrowing Domain) throws {
+        for i in domain.devices.controllers.indices where domain.devices.controllers[i].type == .virtioSerial {
+            add(domain.devices.controllers[i])
+        }
         var given: [VirtioSerialAddress] = []
         domain.eachInfo { info in
             if case .virtioSerial(let address) = info.address, address.port != 0 { given.append(address) }

@@ -28,7 +28,8 @@ struct DomainCompletion {
     private(set) var machine: MachineKind
 
     init(
-        _ domain: Domain, _ host: DomainCompletionContext, _ emulator: DomainCompletionContext.Emulator, isNew: Bool
+        _ domain: borrowing Domain, _ host: DomainCompletionContext, _ emulator: DomainCompletionContext.Emulator,
+        isNew: Bool
     ) {
         self.host = host
         self.emulator = emulator

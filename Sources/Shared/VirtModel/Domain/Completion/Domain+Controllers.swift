@@ -4,11 +4,13 @@ import VirtXML
 extension Domain {
     /// The controller of a kind with that number.
     package func controller(_ type: Controller.Kind, _ index: UInt32) -> Controller? {
-        devices.controllers.first { $0.type == type && $0.index == index }
+        position(type, index).map { devices.controllers[$0] }
     }
 
-    func hasController(_ type: Controller.Kind, _ index: UInt32) -> Bool {
-        devices.controllers.indices.contains {
+    func hasController(_ type: Controller.Kind, _ index: UInt32) -> Bool { position(type, index) != nil }
+
+    private func position(_ type: Controller.Kind, _ index: UInt32) -> Int? {
+        devices.controllers.indices.first {
             devices.controllers[$0].type == type && devices.controllers[$0].index == index
         }
     }
@@ -25,10 +27,12 @@ extension Domain {
     mutating func sortDevices() throws {
         let controllers = devices.controllers
         devices.controllers = []
-        for controller in controllers { insertController(controller) }
+        devices.controllers.reserveCapacity(controllers.count)
+        for index in controllers.indices { insertController(controllers[index]) }
         let disks = devices.disks
         devices.disks = []
-        for disk in disks { insertDisk(disk) }
+        devices.disks.reserveCapacity(disks.count)
+        for index in disks.indices { insertDisk(disks[index]) }
         try checkUSB()
     }
 

@@ -13,11 +13,12 @@ extension DomainCompletion {
     }
 
     private func addControllers(_ type: Controller.Kind, _ bus: Disk.Bus, _ domain: inout Domain) throws {
-        let numbers = domain.devices.disks.compactMap { disk -> UInt32? in
-            guard disk.target.bus == bus, case .drive(let address) = disk.info.address else { return nil }
-            return address.controller
+        var last: UInt32?
+        for index in domain.devices.disks.indices where domain.devices.disks[index].target.bus == bus {
+            guard case .drive(let address) = domain.devices.disks[index].info.address else { continue }
+            last = max(last ?? 0, address.controller)
         }
-        guard let last = numbers.max() else { return }
+        guard let last else { return }
         try checkCount(last)
         for index in 0...last { domain.addController(type, index, nil) }
     }

@@ -24,3 +24,8 @@ package struct Crypto: GuestDevice {
         try info.map(&x)
     }
 }
+
+extension Crypto: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection { policy.express }
+    func isVirtio(ccw: Bool) -> Bool { true }
+}

@@ -100,3 +100,8 @@ extension Filesystem {
         }
     }
 }
+
+extension Filesystem: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection { policy.virtio(isTransitional: model == .virtioTransitional) }
+    func isVirtio(ccw: Bool) -> Bool { ccw }
+}

@@ -12,3 +12,5 @@ package struct Hub: GuestDevice {
         try info.map(&x)
     }
 }
+
+extension Hub: PlainDevice {}

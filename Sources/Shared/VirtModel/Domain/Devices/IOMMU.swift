@@ -53,3 +53,7 @@ extension IOMMU {
         }
     }
 }
+
+extension IOMMU: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection { model == .virtio ? [.integrated] : [] }
+}

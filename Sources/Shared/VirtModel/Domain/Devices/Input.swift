@@ -97,3 +97,11 @@ extension Input {
         }
     }
 }
+
+extension Input: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection {
+        bus == .virtio ? policy.virtio(isTransitional: model == .virtioTransitional) : []
+    }
+
+    func isVirtio(ccw: Bool) -> Bool { bus == .virtio }
+}

@@ -27,3 +27,15 @@ package struct MemoryBalloon: GuestDevice {
         try x.group("driver") { try virtio.map(&$0) }
     }
 }
+
+extension MemoryBalloon: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection {
+        switch model {
+        case .virtio, .virtioNonTransitional: policy.express
+        case .virtioTransitional: PCIPolicy.legacy
+        case .xen, .none: []
+        }
+    }
+
+    func isVirtio(ccw: Bool) -> Bool { model != .none }
+}

@@ -108,3 +108,8 @@ extension MemoryDevice {
         }
     }
 }
+
+extension MemoryDevice: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection { isVirtio(ccw: false) ? policy.express : [] }
+    func isVirtio(ccw: Bool) -> Bool { model == .virtioPMEM || model == .virtioMem }
+}

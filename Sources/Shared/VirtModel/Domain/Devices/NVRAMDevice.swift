@@ -8,3 +8,5 @@ package struct NVRAMDevice: GuestDevice {
 
     package mutating func map<M: ElementMapper>(_ x: inout M) throws { try info.map(&x) }
 }
+
+extension NVRAMDevice: PlainDevice {}

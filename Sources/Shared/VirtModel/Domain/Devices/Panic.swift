@@ -45,3 +45,5 @@ extension Panic {
         }
     }
 }
+
+extension Panic: PlainDevice {}

@@ -51,3 +51,8 @@ extension RandomGenerator {
         if backend == .egd { try source.validate(context) }
     }
 }
+
+extension RandomGenerator: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection { policy.virtio(isTransitional: model == .virtioTransitional) }
+    func isVirtio(ccw: Bool) -> Bool { true }
+}

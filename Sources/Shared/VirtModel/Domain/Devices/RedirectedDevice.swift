@@ -24,3 +24,5 @@ extension RedirectedDevice {
 
     func validate(_ context: DomainValidation) throws(VirtError) { try source.validate(context) }
 }
+
+extension RedirectedDevice: PlainDevice {}

@@ -71,3 +71,7 @@ extension SharedMemory {
         throw VirtError.malformed("shmem name cannot include '/' character")
     }
 }
+
+extension SharedMemory: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection { PCIPolicy.legacy }
+}

@@ -43,3 +43,5 @@ extension Smartcard {
         }
     }
 }
+
+extension Smartcard: PlainDevice {}

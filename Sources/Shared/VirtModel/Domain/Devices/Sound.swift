@@ -38,3 +38,12 @@ extension Sound {
             "The ich9-intel-hda audio controller is not supported in this QEMU binary", .qemu)
     }
 }
+
+extension Sound: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection {
+        switch model {
+        case .es1370, .ac97, .ich6, .ich9: PCIPolicy.legacy
+        case .sb16, .pcspk, .usb, .ich7: []
+        }
+    }
+}

@@ -108,3 +108,5 @@ extension TPM {
         throw VirtError.unsupported("TPM version '\((version ?? .v2).rawValue)' is not supported", .qemu)
     }
 }
+
+extension TPM: PlainDevice {}

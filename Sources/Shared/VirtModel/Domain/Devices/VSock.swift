@@ -32,3 +32,8 @@ extension VSock {
         if let cid, cid < 3 { throw VirtError.unsupported("guest CIDs must be >= 3", .domain) }
     }
 }
+
+extension VSock: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection { policy.virtio(isTransitional: model == .virtioTransitional) }
+    func isVirtio(ccw: Bool) -> Bool { ccw }
+}

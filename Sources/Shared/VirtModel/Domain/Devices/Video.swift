@@ -149,3 +149,15 @@ extension Video {
         }
     }
 }
+
+extension Video: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection {
+        switch model {
+        case .virtio, .bochs: policy.express
+        case .vga, .cirrus, .vmvga, .xen, .vbox, .qxl, .parallels: PCIPolicy.legacy
+        case .default, .gop, .none, .ramfb: []
+        }
+    }
+
+    func isVirtio(ccw: Bool) -> Bool { model == .virtio }
+}

@@ -45,3 +45,7 @@ extension Watchdog {
         }
     }
 }
+
+extension Watchdog: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection { model == .i6300esb ? PCIPolicy.legacy : [] }
+}

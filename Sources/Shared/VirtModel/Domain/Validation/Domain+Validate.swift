@@ -79,7 +79,7 @@ struct DomainValidation {
 
     private func validate<Device: GuestDevice>(_ devices: [Device]) throws(VirtError) {
         try Device.validate(all: devices, self)
-        for device in devices { try device.validate(self) }
+        for index in devices.indices { try devices[index].validate(self) }
     }
 
     private func validate<Device: GuestDevice>(_ device: Device?) throws(VirtError) { try device?.validate(self) }

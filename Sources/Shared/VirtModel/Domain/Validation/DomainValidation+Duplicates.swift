@@ -4,21 +4,24 @@ import VirtXML
 extension DomainValidation {
     /// No two disks with a name, and no two drives at a place.
     func checkDuplicates() throws {
-        var names: [String: Disk] = [:]
-        for disk in devices.disks {
-            guard let name = disk.target.dev, let first = names.updateValue(disk, forKey: name) else { continue }
+        let disks = devices.disks
+        var names: [String: Int] = [:]
+        for index in disks.indices {
+            guard let name = disks[index].target.dev, let first = names.updateValue(index, forKey: name)
+            else { continue }
             throw VirtError.malformed(
-                "target '\(name)' duplicated for disk sources '\(first.source.path ?? "<null>")' and "
-                    + "'\(disk.source.path ?? "<null>")'"
+                "target '\(name)' duplicated for disk sources '\(disks[first].source.path ?? "<null>")' and "
+                    + "'\(disks[index].source.path ?? "<null>")'"
             )
         }
         var places: Set<String> = []
-        for disk in devices.disks {
-            guard case .drive(let address) = disk.info.address, let bus = disk.target.bus else { continue }
+        for index in disks.indices {
+            guard case .drive(let address) = disks[index].info.address, let bus = disks[index].target.bus
+            else { continue }
             if !places.insert(bus.rawValue + address.text).inserted {
+                let name = disks[index].target.dev ?? ""
                 throw VirtError.unsupported(
-                    "Found duplicate drive address for disk with target name '\(disk.target.dev ?? "")' \(address.text)"
-                )
+                    "Found duplicate drive address for disk with target name '\(name)' \(address.text)")
             }
         }
         try checkDuplicateHostdevs(places)

@@ -57,3 +57,5 @@ extension Channel {
         try source.validate(context)
     }
 }
+
+extension Channel: PlainDevice {}

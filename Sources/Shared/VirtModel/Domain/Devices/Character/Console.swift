@@ -46,3 +46,5 @@ extension Console {
         throw VirtError.unsupported("sclpconsole is not supported in this QEMU binary", .qemu)
     }
 }
+
+extension Console: PlainDevice {}

@@ -31,3 +31,5 @@ extension ParallelPort {
 
     func validate(_ context: DomainValidation) throws(VirtError) { try source.validate(context) }
 }
+
+extension ParallelPort: PlainDevice {}

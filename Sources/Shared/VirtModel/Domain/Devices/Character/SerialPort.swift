@@ -106,3 +106,8 @@ extension SerialPort {
             .qemu)
     }
 }
+
+extension SerialPort: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection { target == .pci ? PCIPolicy.legacy : [] }
+    func hasZPCI(_ controllers: Set<UInt32>) -> Bool { false }
+}

@@ -216,3 +216,38 @@ extension Controller {
         }
     }
 }
+
+extension Controller: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection {
+        switch type {
+        case .pci: return model?.upstream ?? []
+        case .sata, .ide: return PCIPolicy.legacy
+        case .usb:
+            switch model {
+            case .necXHCI, .qemuXHCI: return policy.express
+            case .qusb1, .qusb2, .some(.none): return []
+            default: return PCIPolicy.legacy
+            }
+        case .scsi:
+            switch model {
+            case .virtioSCSI, .virtioNonTransitional: return policy.express
+            case .ncr53c90, nil: return []
+            default: return PCIPolicy.legacy
+            }
+        case .virtioSerial: return policy.virtio(isTransitional: model == .virtioTransitional)
+        case .fdc, .ccid, .xenbus, .isa: return []
+        }
+    }
+
+    func isPIIX3(at address: PCIAddress) -> Bool {
+        guard address.domain == 0, address.bus == 0, address.slot == 1, index == 0 else { return false }
+        if type == .ide { return address.function == 1 }
+        return type == .usb && address.function == 2 && (model == .piix3UHCI || model == nil)
+    }
+
+    func isVirtio(ccw: Bool) -> Bool { type == .virtioSerial || type == .scsi }
+
+    func hasZPCI(_ controllers: Set<UInt32>) -> Bool {
+        type != .pci || (index.map(controllers.contains) ?? false)
+    }
+}

@@ -134,3 +134,11 @@ extension Disk.Target {
         return number
     }
 }
+
+extension Disk: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection {
+        target.bus == .virtio ? policy.virtio(isTransitional: model == .virtioTransitional) : []
+    }
+
+    func isVirtio(ccw: Bool) -> Bool { target.bus == .virtio }
+}

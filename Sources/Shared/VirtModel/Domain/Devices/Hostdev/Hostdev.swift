@@ -143,3 +143,16 @@ extension Interface {
         return device
     }
 }
+
+extension Hostdev: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection {
+        switch type {
+        case .pci, .mdev: policy.express
+        case .scsiHost: policy.virtio(isTransitional: model == .virtioTransitional)
+        case .usb, .scsi: []
+        }
+    }
+
+    func isVirtio(ccw: Bool) -> Bool { type == .scsiHost }
+    var isVFIOCCW: Bool { type == .mdev && model == .vfioCCW }
+}

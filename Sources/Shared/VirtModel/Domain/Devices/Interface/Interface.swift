@@ -246,3 +246,16 @@ extension Interface {
         }
     }
 }
+
+extension Interface: AddressedDevice {
+    func needs(_ policy: PCIPolicy) -> PCIConnection {
+        if type == .hostdev { return policy.express }
+        switch model {
+        case "virtio", "virtio-non-transitional", "e1000e", "igb", nil: return policy.express
+        case "usb-net": return []
+        default: return PCIPolicy.legacy
+        }
+    }
+
+    func isVirtio(ccw: Bool) -> Bool { model?.hasPrefix("virtio") == true && type != .hostdev }
+}
