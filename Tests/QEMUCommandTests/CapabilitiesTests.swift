@@ -12,7 +12,8 @@ import VirtModel
             commands.map { command in
                 let type = command.arguments?["typename"]?.string
                 guard let answer = answers[type.map { "\(command.name) \($0)" } ?? command.name] else {
-                    return .failure(QMPFailure(command: command.name, errorClass: "CommandNotFound", text: "none"))
+                    let kind = type == nil ? "CommandNotFound" : "DeviceNotFound"
+                    return .failure(QMPFailure(command: command.name, errorClass: kind, text: "none"))
                 }
                 return .success(answer)
             }
@@ -23,6 +24,8 @@ import VirtModel
         "query-version": ["qemu": ["major": 7, "minor": 2, "micro": 22], "package": "Debian"],
         "query-target": ["arch": "x86_64"],
         "query-commands": [["name": "query-vnc"], ["name": "set-action"]],
+        "query-qmp-schema": [],
+        "query-migrate-capabilities": [],
         "query-kvm": ["present": true, "enabled": false],
         "qom-list-types": [["name": "virtio-rng-ccw"], ["name": "tcg-accel"], ["name": "qxl"]],
         "device-list-properties virtio-blk-pci": [["name": "scsi", "default-value": false], ["name": "queue-size"]],
