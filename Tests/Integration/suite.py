@@ -4,6 +4,7 @@ import time
 import traceback
 
 import blockjobs
+import capcache
 import devices
 import failures
 import hooks
@@ -26,7 +27,7 @@ def main():
     build, guest, only = sys.argv[1:4]
     tests = [(f"{module.__name__}.{name}", function)
              for module in (lifecycle, failures, devices, kinds, images, blockjobs, limits, network, polkit, hooks,
-                            storage, snapshots, hostile, restart, locks, upgrade)
+                            capcache, storage, snapshots, hostile, restart, locks, upgrade)
              for name, function in vars(module).items() if name.startswith("test_")]
     swarm = Swarm(build, guest)
     swarm.start()
