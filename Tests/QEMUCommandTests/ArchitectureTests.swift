@@ -117,5 +117,11 @@ import VirtModel
         other.model?.name = "POWER9"
         #expect(throws: VirtError.self) { try map.baselineByName([cpu, other]) }
         #expect(throws: VirtError.self) { try map.baselineByName([other]) }
+        // A processor is looked at whole before the next.
+        var stranger = cpu
+        stranger.vendor = "Freescale"
+        #expect(throws: VirtError(.operationFailed, .cpu, "Unknown CPU vendor Freescale")) {
+            try map.baselineByName([stranger, other])
+        }
     }
 }

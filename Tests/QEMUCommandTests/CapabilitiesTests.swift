@@ -204,6 +204,13 @@ import VirtModel
         #expect(expanded.features.map(\.name) == ["fpu", "sse"])
     }
 
+    @Test func `what is optional says nothing of a host`() throws {
+        let map = try map()
+        let host = cpu("old", [CPU.Feature("sse", .optional), CPU.Feature("nosuch", .optional)])
+        #expect(try map.features(of: host) == ["fpu"])
+        #expect(try map.baseline([host], onlyMigratable: false).features.isEmpty)
+    }
+
     @Test func `hosts without common ground are an error`() throws {
         let map = try map()
         #expect(throws: VirtError.self) { try map.baseline([], onlyMigratable: false) }
