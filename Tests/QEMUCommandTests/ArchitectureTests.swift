@@ -59,6 +59,27 @@ import VirtModel
         #expect(try CapabilityProbe.cpus(entries, "ppc").map(\.name) == ["power9", "power9_v2.0", "970fx"])
     }
 
+    @Test func `a model that QEMU has not got is refused where nothing can take its place`() throws {
+        var facts = QEMUCapabilities()
+        facts.architecture = "aarch64"
+        facts.tcg.cpus = [.init(name: "cortex-a57")]
+        func check(_ name: String, _ fallback: CPU.Model.Fallback) throws {
+            var domain = Domain()
+            domain.cpu = CPU()
+            domain.cpu?.model = CPU.Model(name: name, fallback: fallback)
+            try domain.checkProcessorModel(facts, kvm: false)
+        }
+        try check("cortex-a57", .forbid)
+        #expect(throws: VirtError(.noSupport, .cpu, "cannot translate CPU model Nehalem to a supported model")) {
+            try check("Nehalem", .allow)
+        }
+        #expect(throws: VirtError(.configUnsupported, .cpu, "CPU model Nehalem is not supported by hypervisor")) {
+            try check("Nehalem", .forbid)
+        }
+        facts.architecture = "x86_64"
+        try check("Nehalem", .forbid)
+    }
+
     private func document(
         _ architecture: String, flags: Set<QEMUFlag>, _ host: DomainCapabilityFacts.HostSupport = .init()
     ) -> DomainCapabilities {
