@@ -9,11 +9,15 @@ package protocol XMLValue: Equatable {
     func xml(format: XMLFormat) -> String
     /// What libvirt's error adds about the values it wanted, starting with a period, or nothing.
     static func expectation(format: XMLFormat) -> String
+    /// libvirt's own error for a text that is none of the type's values, wherever it stands; nil for the usual one.
+    static var invalid: InvalidValue? { get }
 }
 
 extension XMLValue {
     @inlinable
     package static func expectation(format: XMLFormat) -> String { "." }
+    @inlinable
+    package static var invalid: InvalidValue? { nil }
 }
 
 extension String: XMLValue {

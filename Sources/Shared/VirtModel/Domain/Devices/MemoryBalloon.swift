@@ -27,3 +27,10 @@ package struct MemoryBalloon: GuestDevice {
         try x.group("driver") { try virtio.map(&$0) }
     }
 }
+
+extension MemoryBalloon {
+    /// What is none has no place.
+    mutating func complete(_ context: DomainCompletion) {
+        if model == .none { info.address = nil }
+    }
+}
