@@ -98,7 +98,8 @@ let allTests: [Target] = [
     tests("QEMUMonitorTests", ["QEMUMonitor", "VirtOS", "VirtCore"]),
     tests(
         "QEMUCommandTests", ["QEMUCommand", "QEMUMonitor", "VirtModel", "VirtXML", "VirtCore"], exclude: ["Fixtures"]),
-    tests("QEMUDriverTests", ["QEMUDriver", "QEMUCommand", "QEMUMonitor", "VirtModel"] + base),
+    tests(
+        "QEMUDriverTests", ["QEMUDriver", "QEMUCommand", "QEMUMonitor", "VirtModel"] + base, exclude: ["Fixtures"]),
     tests("NetworkDriverTests", ["NetworkDriver", "NetworkLeases", "VirtModel", "VirtXML"] + base),
     tests("StorageDriverTests", ["StorageDriver", "VirtModel"] + base),
     tests("LogDriverTests", ["LogDriver"] + base),

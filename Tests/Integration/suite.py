@@ -4,6 +4,7 @@ import time
 import traceback
 
 import blockjobs
+import capcache
 import companions
 import descriptors
 import devices
@@ -28,7 +29,7 @@ def main():
     build, guest, only = sys.argv[1:4]
     tests = [(f"{module.__name__}.{name}", function)
              for module in (lifecycle, failures, devices, descriptors, companions, kinds, images, blockjobs, limits,
-                            network, polkit, hooks, storage, snapshots, hostile, restart, locks, upgrade)
+                            network, polkit, hooks, capcache, storage, snapshots, hostile, restart, locks, upgrade)
              for name, function in vars(module).items() if name.startswith("test_")]
     swarm = Swarm(build, guest)
     swarm.start()

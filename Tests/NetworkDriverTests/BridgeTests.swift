@@ -58,6 +58,13 @@ struct BridgeTests {
                 == "internal error: Route address '192.168.122.0' conflicts with IP address for 'virbr0'")
     }
 
+    @Test("A route's metric is 1 where none is given")
+    func metric() throws {
+        let route = "<route address='10.1.0.0' prefix='16' gateway='10.0.0.2'"
+        let lan = try network("<ip address='10.0.0.1' prefix='24'/>\(route)/>\(route) metric='7'/>")
+        #expect(lan.routes.map(\.effectiveMetric) == [1, 7])
+    }
+
     @Test("Routes from router announcements are told from others")
     func announced() {
         let none = String(repeating: "0", count: 32)

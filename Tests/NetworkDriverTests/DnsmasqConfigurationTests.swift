@@ -40,6 +40,15 @@ struct DnsmasqConfigurationTests {
             ])
     }
 
+    @Test("A name with quotation marks gives dnsmasq paths without")
+    func quotes() {
+        let files = NetworkPaths.test.dnsmasqFiles("a\"b'&<c>")
+        #expect(files.configuration == "/d/a\"b'&<c>.conf")
+        #expect(files.hosts == "/d/a&quot;b&apos;&amp;&lt;c&gt;.hostsfile")
+        #expect(files.additionalHosts == "/d/a&quot;b&apos;&amp;&lt;c&gt;.addnhosts")
+        #expect(files.processID == "/nonexistent/s/a&quot;b&apos;&amp;&lt;c&gt;.pid")
+    }
+
     @Test("An isolated network announces no router and asks nobody")
     func isolated() throws {
         let all = try lines("<bridge name='b'/><ip address='10.0.0.1' prefix='24'/>")

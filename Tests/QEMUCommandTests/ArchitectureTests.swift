@@ -29,7 +29,7 @@ import VirtModel
         #expect(Architecture.isRun("ppc64le", byEmulatorOf: "ppc64"))
     }
 
-    private let machines: JSONValue = [
+    private let machines: [JSONValue] = [
         ["name": "virt-7.2", "alias": "virt", "cpu-max": 512], ["name": "none", "cpu-max": 1],
         ["name": "integratorcp", "cpu-max": 1], ["name": "spike", "is-default": true, "cpu-max": 8],
     ]
@@ -38,18 +38,46 @@ import VirtModel
         ("armv7l", ["integratorcp", "virt-7.2", "spike"]), ("riscv64", ["spike", "virt-7.2", "integratorcp"]),
         ("s390", ["spike", "virt-7.2", "integratorcp"]),
     ])
-    func `libvirt's default machine type comes first, else QEMU's`(architecture: String, names: [String]) {
-        #expect(CapabilityProbe.machines(machines, architecture).map(\.name) == names)
+    func `libvirt's default machine type comes first, else QEMU's`(architecture: String, names: [String]) throws {
+        #expect(try CapabilityProbe.machines(machines, architecture).map(\.name) == names)
     }
 
-    @Test func `without any default the order is QEMU's`() {
-        let plain: JSONValue = [["name": "b", "cpu-max": 1], ["name": "a", "cpu-max": 1]]
-        #expect(CapabilityProbe.machines(plain, "sparc").map(\.name) == ["b", "a"])
+    @Test func `without any default the order is QEMU's`() throws {
+        let plain: [JSONValue] = [["name": "b", "cpu-max": 1], ["name": "a", "cpu-max": 1]]
+        #expect(try CapabilityProbe.machines(plain, "sparc").map(\.name) == ["b", "a"])
     }
 
-    @Test func `an alias without a type has none`() {
-        let cpus = CapabilityProbe.cpus([["name": "e500", "typename": ""], ["name": "g4", "typename": "g4-cpu"]])
+    @Test func `an alias without a type has none`() throws {
+        let entries: [JSONValue] = [["name": "e500", "typename": ""], ["name": "g4", "typename": "g4-cpu"]]
+        let cpus = try CapabilityProbe.cpus(entries, "ppc")
         #expect(cpus.map(\.typeName) == [nil, "g4-cpu"])
+    }
+
+    @Test func `processors of pSeries have the names of libvirt's map`() throws {
+        let entries: [JSONValue] = [["name": "power9"], ["name": "power9_v2.0"], ["name": "970fx"]]
+        #expect(try CapabilityProbe.cpus(entries, "ppc64").map(\.name) == ["POWER9", "power9_v2.0", "970fx"])
+        #expect(try CapabilityProbe.cpus(entries, "ppc").map(\.name) == ["power9", "power9_v2.0", "970fx"])
+    }
+
+    @Test func `a model that QEMU has not got is refused where nothing can take its place`() throws {
+        var facts = QEMUCapabilities()
+        facts.architecture = "aarch64"
+        facts.tcg.cpus = [.init(name: "cortex-a57")]
+        func check(_ name: String, _ fallback: CPU.Model.Fallback) throws {
+            var domain = Domain()
+            domain.cpu = CPU()
+            domain.cpu?.model = CPU.Model(name: name, fallback: fallback)
+            try domain.checkProcessorModel(facts, kvm: false)
+        }
+        try check("cortex-a57", .forbid)
+        #expect(throws: VirtError(.noSupport, .cpu, "cannot translate CPU model Nehalem to a supported model")) {
+            try check("Nehalem", .allow)
+        }
+        #expect(throws: VirtError(.configUnsupported, .cpu, "CPU model Nehalem is not supported by hypervisor")) {
+            try check("Nehalem", .forbid)
+        }
+        facts.architecture = "x86_64"
+        try check("Nehalem", .forbid)
     }
 
     private func document(
@@ -110,5 +138,11 @@ import VirtModel
         other.model?.name = "POWER9"
         #expect(throws: VirtError.self) { try map.baselineByName([cpu, other]) }
         #expect(throws: VirtError.self) { try map.baselineByName([other]) }
+        // A processor is looked at whole before the next.
+        var stranger = cpu
+        stranger.vendor = "Freescale"
+        #expect(throws: VirtError(.operationFailed, .cpu, "Unknown CPU vendor Freescale")) {
+            try map.baselineByName([stranger, other])
+        }
     }
 }

@@ -12,7 +12,8 @@ import VirtModel
             commands.map { command in
                 let type = command.arguments?["typename"]?.string
                 guard let answer = answers[type.map { "\(command.name) \($0)" } ?? command.name] else {
-                    return .failure(QMPFailure(command: command.name, errorClass: "CommandNotFound", text: "none"))
+                    let kind = type == nil ? "CommandNotFound" : "DeviceNotFound"
+                    return .failure(QMPFailure(command: command.name, errorClass: kind, text: "none"))
                 }
                 return .success(answer)
             }
@@ -23,6 +24,8 @@ import VirtModel
         "query-version": ["qemu": ["major": 7, "minor": 2, "micro": 22], "package": "Debian"],
         "query-target": ["arch": "x86_64"],
         "query-commands": [["name": "query-vnc"], ["name": "set-action"]],
+        "query-qmp-schema": [],
+        "query-migrate-capabilities": [],
         "query-kvm": ["present": true, "enabled": false],
         "qom-list-types": [["name": "virtio-rng-ccw"], ["name": "tcg-accel"], ["name": "qxl"]],
         "device-list-properties virtio-blk-pci": [["name": "scsi", "default-value": false], ["name": "queue-size"]],
@@ -199,6 +202,13 @@ import VirtModel
         var expanded = alone
         map.expand(&expanded)
         #expect(expanded.features.map(\.name) == ["fpu", "sse"])
+    }
+
+    @Test func `what is optional says nothing of a host`() throws {
+        let map = try map()
+        let host = cpu("old", [CPU.Feature("sse", .optional), CPU.Feature("nosuch", .optional)])
+        #expect(try map.features(of: host) == ["fpu"])
+        #expect(try map.baseline([host], onlyMigratable: false).features.isEmpty)
     }
 
     @Test func `hosts without common ground are an error`() throws {

@@ -46,6 +46,40 @@ import VirtModel
         #expect(try words == Fixture.text("\(name).argv").split(separator: "\n").map(String.init))
     }
 
+    @Test(arguments: [
+        ("defaultMode='secure'", "", "spice defaultMode secure requested in XML configuration, but TLS"),
+        ("", "<channel name='main' mode='secure'/>", "spice secure channels set in XML configuration, but TLS"),
+    ])
+    func `secure channels of SPICE need a port for TLS`(attribute: String, inner: String, text: String) throws {
+        func spice(_ ports: String) throws -> Domain {
+            try minimal("<graphics type='spice' autoport='no' \(ports) \(attribute)>\(inner)</graphics>")
+        }
+        #expect(throws: VirtError(.configUnsupported, .qemu, "\(text) connection is not available")) {
+            try arguments(spice("port='5900'"))
+        }
+        let words = try arguments(spice("port='5900' tlsPort='5901'"))
+        #expect(words.contains { $0.contains("tls-port=5901") && $0.contains("tls-channel=") })
+    }
+
+    @Test func `only xHCI controllers have ports to choose`() throws {
+        let xhci = try arguments(minimal("<controller type='usb' index='1' model='qemu-xhci' ports='4'/>"))
+        #expect(xhci.contains { $0.contains(#""driver":"qemu-xhci","p2":4,"p3":4"#) })
+        let text = "usb controller type 'piix3-uhci' doesn't support 'ports' with this QEMU binary"
+        #expect(throws: VirtError(.configUnsupported, .qemu, text)) {
+            try arguments(minimal("<controller type='usb' index='1' model='piix3-uhci' ports='4'/>"))
+        }
+    }
+
+    @Test func `an older QEMU switches 3D on by a property`() throws {
+        let domain = try minimal(
+            "<video><model type='virtio' primary='yes'><acceleration accel3d='yes'/></model></video>")
+        var facts = try Fixture.capabilities()
+        facts.flags.insert(.virtioGpuVirgl)
+        let words = try QEMUCommand.build(domain, facts, .native(name: domain.name)).arguments
+        #expect(words.contains { $0.contains(#""virgl":true"#) })
+        #expect(try !arguments(domain).contains { $0.contains("virgl") })
+    }
+
     @Test func `an nvdimm's label is part of its size`() throws {
         let domain = try minimal(
             """

@@ -67,14 +67,15 @@ struct DeviceDocumentTests {
             ("<disk type='file'><target dev='vdq'/></disk>", "no target device vdq"),
             (
                 "<interface type='user'><mac address='52:54:00:00:00:0b'/></interface>",
-                "no device matching MAC address 52:54:00:00:00:0b found"
+                "no device found at address '(<null>)' matching MAC address '52:54:00:00:00:0b' and alias '(<null>)'"
             ),
             ("<rng model='virtio'><backend model='random'/></rng>", "no matching RNG device was found"),
             ("<redirdev bus='usb' type='spicevmc'/>", "no matching redirdev was not found"),
-            (
-                "<channel type='pty'><target type='virtio' name='x'/></channel>",
-                "device not present in domain configuration"
-            ),
+            ("<sound model='ac97'/>", "device not present in domain configuration"),
+            ("<controller type='scsi' index='3'/>", "device not present in domain configuration"),
+            ("<filesystem><source dir='/a'/><target dir='b'/></filesystem>", "no matching filesystem device was found"),
+            ("<shmem name='m'/>", "matching shmem device was not found"),
+            ("<watchdog model='i6300esb'/>", "domain has no watchdog"),
         ])
     func missing(text: String, message: String) throws {
         let document = try DeviceDocument(parsing: text)
@@ -84,6 +85,86 @@ struct DeviceDocumentTests {
         }
         #expect(error?.code == .deviceMissing)
         #expect(error?.message == "device not found: \(message)")
+    }
+
+    @Test(
+        "Other errors of taking a device out of a definition",
+        arguments: [
+            (
+                "<channel type='pty'><target type='virtio' name='x'/></channel>", VirtError.Code.invalidArg,
+                "invalid argument: device not present in domain configuration"
+            ),
+            ("<console type='pty'/>", .invalidArg, "invalid argument: device not present in domain configuration"),
+            ("<vsock/>", .operationFailed, "operation failed: matching vsock device not found"),
+            (
+                "<video><model type='vga'/></video>", .operationUnsupported,
+                "Operation not supported: persistent detach of device 'video' is not supported"
+            ),
+            (
+                "<memballoon model='none'/>", .operationUnsupported,
+                "Operation not supported: persistent detach of device 'memballoon' is not supported"
+            ),
+        ])
+    func otherErrors(text: String, code: VirtError.Code, message: String) throws {
+        let document = try DeviceDocument(parsing: text)
+        var devices = Devices()
+        let error = #expect(throws: VirtError.self) {
+            try devices.remove(document.devices, kind: document.kind, isLive: false)
+        }
+        #expect(error?.code == code)
+        #expect(error?.message == message)
+    }
+
+    private static let invalid = "Requested operation is not valid: "
+
+    @Test(
+        "What a definition has already is not put in again",
+        arguments: [
+            ("<disk type='file'><source file='/b'/><target dev='vda'/></disk>", invalid + "target vda already exists"),
+            (
+                "<hostdev mode='subsystem' type='usb'><source><vendor id='1'/><product id='2'/></source></hostdev>",
+                invalid + "device is already in the domain configuration"
+            ),
+            ("<shmem name='m'/>", invalid + "device is already in the domain configuration"),
+            ("<controller type='scsi' index='3'/>", invalid + "controller index='3' already exists"),
+            (
+                "<filesystem><source dir='/c'/><target dir='b'/></filesystem>", invalid + "Target already exists"
+            ),
+            ("<channel type='unix'><target type='virtio' name='x'/></channel>", invalid + "chardev already exists"),
+            ("<watchdog model='i6300esb'/>", invalid + "domain already has a watchdog"),
+            (
+                "<graphics type='vnc'/>",
+                "Operation not supported: persistent attach of device 'graphics' is not supported"
+            ),
+        ])
+    func present(text: String, message: String) throws {
+        var devices = Devices()
+        for old in [
+            disk("vda"), "<shmem name='m'/>", "<controller type='scsi' index='3'/>", "<watchdog model='ib700'/>",
+            "<hostdev mode='subsystem' type='usb'><source><vendor id='1'/><product id='2'/></source></hostdev>",
+            "<filesystem><source dir='/a'/><target dir='b'/></filesystem>",
+            "<channel type='pty'><target type='virtio' name='x'/></channel>",
+        ] {
+            try devices.append(DeviceDocument(parsing: old).devices)
+        }
+        let error = #expect(throws: VirtError.self) { try devices.checkNew(DeviceDocument(parsing: text)) }
+        #expect(error?.message == message)
+        #expect(throws: Never.self) { try devices.checkNew(DeviceDocument(parsing: disk("vdb"))) }
+    }
+
+    @Test("What is new is told from what was there, without controllers")
+    func added() throws {
+        var before = Devices()
+        try before.append(DeviceDocument(parsing: disk("vda")).devices)
+        var after = before
+        for text in [disk("vdb"), "<controller type='scsi' index='3'/>", "<sound model='ac97'/>"] {
+            try after.append(DeviceDocument(parsing: text).devices)
+        }
+        let new = after.added(to: before)
+        #expect(new.disks.map { $0.target.dev ?? "" } == ["vdb"])
+        #expect(new.sounds.count == 1)
+        #expect(new.controllers.isEmpty)
+        #expect(before.added(to: before) == Devices())
     }
 
     @Test("All devices of an alias are taken, and no other")

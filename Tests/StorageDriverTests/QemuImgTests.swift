@@ -93,6 +93,45 @@ struct QemuImgTests {
                         + "driver=luks,key-secret=v_encrypt0,file.filename=/p/v,,1 1024"))
     }
 
+    @Test("A copy of or to an encrypted volume is made in two steps")
+    func encryptedCopies() throws {
+        let secret = QemuImg.Secret(volume: "v", file: "/s")
+        let other = QemuImg.Secret(volume: "o", file: "/t")
+        let plain = Self.volume(.raw) { $0.target.path = "/p/s" }
+        let luks = Self.volume(.raw) {
+            $0.target.path = "/p/o,1"
+            $0.target.encryption = StorageVolumeEncryption(.luks)
+        }
+        let inside = Self.volume(.qcow2) {
+            $0.target.encryption = StorageVolumeEncryption(.luks)
+            $0.backing = nil
+        }
+        #expect(
+            try QemuImg.convertEncrypted(plain, nil, into: inside, secret, preallocates: false) == [
+                Self.words(
+                    "create -f qcow2 --object secret,id=v_encrypt0,file=/s -o "
+                        + "encrypt.format=luks,encrypt.key-secret=v_encrypt0,compat=0.10 /p/v 16384K"),
+                Self.words(
+                    "convert --image-opts -n --target-image-opts --object secret,id=v_encrypt0,file=/s "
+                        + "driver=raw,file.filename=/p/s "
+                        + "driver=qcow2,file.filename=/p/v,encrypt.key-secret=v_encrypt0"),
+            ])
+        #expect(
+            try QemuImg.convertEncrypted(luks, other, into: Self.volume(.raw), nil, preallocates: false) == [
+                Self.words("create -f raw /p/v 16384K"),
+                Self.words(
+                    "convert --image-opts -n --target-image-opts --object secret,id=o_encrypt0,file=/t "
+                        + "driver=luks,file.filename=/p/o,,1,key-secret=o_encrypt0 driver=raw,file.filename=/p/v"),
+            ])
+        let old = Self.volume(.qcow2) { $0.target.encryption = StorageVolumeEncryption(.qcow) }
+        #expect(throws: VirtError(.configUnsupported, .storage, "encryption format of inputvol must be LUKS")) {
+            try QemuImg.convertEncrypted(old, other, into: luks, secret, preallocates: false)
+        }
+        #expect(throws: VirtError(.configUnsupported, .storage, "creation of qcow2 encrypted image is not supported")) {
+            try QemuImg.create(old, preallocates: false, secret: secret)
+        }
+    }
+
     @Test("Copies and size changes")
     func others() throws {
         let source = Self.volume(.qcow2) { $0.target.path = "/p/s" }

@@ -34,7 +34,7 @@ package struct ElementReader: ElementMapper {
         value = nil
         guard let text = element.attribute(name) else { return }
         guard let read = T(xml: text, format: format) else {
-            throw invalid?.error(text)
+            throw (invalid ?? T.invalid)?.error(text)
                 ?? .invalidAttribute(
                     "\(name)", of: element.name, value: text, expectation: T.expectation(format: format))
         }
@@ -50,7 +50,7 @@ package struct ElementReader: ElementMapper {
         // libvirt takes an empty element for a missing one.
         if text.isEmpty { return }
         guard let read = T(xml: text, format: format) else {
-            throw invalid?.error(text) ?? .invalidText(text, of: element.name)
+            throw (invalid ?? T.invalid)?.error(text) ?? .invalidText(text, of: element.name)
         }
         value = read
     }

@@ -11,6 +11,8 @@ package protocol XMLValue: Equatable {
     func print(to writer: inout ElementWriter, format: XMLFormat)
     /// What libvirt's error adds about the values it wanted, starting with a period, or nothing.
     static func expectation(format: XMLFormat) -> String
+    /// libvirt's own error for a text that is none of the type's values, wherever it stands; nil for the usual one.
+    static var invalid: InvalidValue? { get }
 }
 
 extension XMLValue {
@@ -19,6 +21,9 @@ extension XMLValue {
 
     @inlinable
     package func print(to writer: inout ElementWriter, format: XMLFormat) { writer.escape(xml(format: format)) }
+
+    @inlinable
+    package static var invalid: InvalidValue? { nil }
 }
 
 extension String: XMLValue {

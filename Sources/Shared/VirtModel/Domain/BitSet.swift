@@ -1,3 +1,4 @@
+import VirtCore
 package import VirtXML
 
 /// A set of CPUs, NUMA nodes or threads as libvirt writes it: `0-3,^2,8`. Printed with ranges.
@@ -51,6 +52,7 @@ package struct BitSet: Hashable, Sendable {
 extension BitSet: XMLValue, CustomStringConvertible {
     package init?(xml text: String, format: XMLFormat) { self.init(parsing: text) }
     package func xml(format: XMLFormat) -> String { description }
+    package static let invalid: InvalidValue? = InvalidValue(.invalidArg, "Failed to parse bitmap", domain: .none)
 
     package var description: String {
         var ranges: [String] = []

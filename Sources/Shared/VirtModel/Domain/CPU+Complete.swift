@@ -4,6 +4,11 @@ import VirtXML
 extension CPU {
     mutating func complete(_ context: DomainCompletion) throws(VirtError) {
         try checkCache(context.machine)
+        try physicalAddress?.check()
+        if mode == .hostPassthrough, migratable == true, !context.emulator.has("cpu.migratable") {
+            throw VirtError.unsupported(
+                "Migratable attribute for host-passthrough CPU is not supported by this QEMU binary", .qemu)
+        }
         try completeSVE()
         if mode == .hostPassthrough, migratable == nil { migratable = Self.defaultMigratable(context) }
         if mode != .custom || model != nil, check == nil {
@@ -93,5 +98,20 @@ extension CPU {
             throw VirtError.unsupported("SVE disabled, but SVE vector lengths provided", .qemu)
         }
         features[index].policy = .require
+    }
+}
+
+extension CPU.PhysicalAddress {
+    /// The number of bits is said if and only if it is not the host's.
+    fileprivate func check() throws(VirtError) {
+        switch mode {
+        case .emulate where bits == nil:
+            throw VirtError.unsupported(
+                "if using CPU maximum physical address mode='emulate', bits= must be specified too")
+        case .passthrough where bits != nil:
+            throw VirtError.unsupported(
+                "CPU maximum physical address bits number specification cannot be used with mode='passthrough'")
+        case .emulate, .passthrough: return
+        }
     }
 }

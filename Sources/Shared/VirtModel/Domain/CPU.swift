@@ -30,9 +30,13 @@ package struct CPU: Equatable, Sendable, XMLMappable {
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         // A processor of which only the shape is said has no mode.
         if x.isReading || mode != .custom || model != nil {
-            try x.attribute("mode", &mode)
+            try x.attribute("mode", &mode, invalid: .unsupported("Invalid mode attribute", domain: .cpu))
             try x.attribute("match", &match)
             try x.attribute("check", &check)
+        }
+        if x.isReading, x.node?.attribute("migratable") != nil, mode != .hostPassthrough, mode != .maximum {
+            throw VirtError.unsupported(
+                "Attribute migratable is only allowed for 'host-passthrough' / 'maximum' CPU mode", .cpu)
         }
         try x.attribute("migratable", &migratable, .onOff)
         try x.textElement("arch", &arch)
@@ -48,14 +52,21 @@ package struct CPU: Equatable, Sendable, XMLMappable {
 
     private mutating func check(_ flags: MappingFlags) throws(VirtError) {
         if mode == nil { mode = .custom }
-        if mode == .custom, match == nil, model != nil { match = .exact }
-        if mode == .custom, model == nil, match != nil {
-            throw VirtError(.xmlError, .cpu, "Missing CPU model name")
+        if mode == .custom {
+            // A model without a name is none.
+            if model?.name == nil { model = nil }
+            if match == nil, model != nil { match = .exact }
+            if model == nil, vendor != nil {
+                throw VirtError(.xmlError, .cpu, "CPU vendor specified without CPU model")
+            }
+            if model == nil, !features.isEmpty {
+                throw VirtError(.xmlError, .cpu, "Non-empty feature list specified without CPU model")
+            }
         }
         if mode != .custom { match = nil }
         var names: Set<String> = []
         for feature in features where !names.insert(feature.name).inserted {
-            throw VirtError(.internalError, .cpu, "CPU feature '\(feature.name)' specified more than once")
+            throw VirtError(.xmlError, .cpu, "CPU feature '\(feature.name)' specified more than once")
         }
     }
 
@@ -73,13 +84,22 @@ package struct CPU: Equatable, Sendable, XMLMappable {
         }
 
         package mutating func map<M: ElementMapper>(_ x: inout M) throws {
-            try x.attribute("fallback", &fallback)
+            try mapFallback(&x)
             try x.attribute("vendor_id", &vendorID)
             try x.text(&name)
             if x.isReading, let vendorID, vendorID.utf8.count != 12 {
                 throw VirtError(
                     .xmlError, .cpu, "vendor_id must be exactly 12 characters long")
             }
+        }
+
+        /// An empty word counts as none.
+        private mutating func mapFallback<M: ElementMapper>(_ x: inout M) throws {
+            if x.isReading, let word = x.node?.attribute("fallback") {
+                if word.isEmpty { return }
+                if Fallback(rawValue: word) == nil { throw VirtError.unsupported("Invalid fallback attribute", .cpu) }
+            }
+            try x.attribute("fallback", &fallback)
         }
     }
 
@@ -98,8 +118,8 @@ package struct CPU: Equatable, Sendable, XMLMappable {
             try x.required("threads", &threads)
             for (name, value) in [("sockets", sockets), ("dies", dies), ("cores", cores), ("threads", threads)]
             where x.isReading && value == 0 {
-                throw VirtError.invalidAttribute(
-                    name, of: "topology", value: "0", expectation: ". Zero is not permitted")
+                throw VirtError.malformed(
+                    "Invalid value for attribute '\(name)' in element 'topology': Zero is not permitted", .xml)
             }
         }
     }
@@ -113,6 +133,9 @@ package struct CPU: Equatable, Sendable, XMLMappable {
 
         package mutating func map<M: ElementMapper>(_ x: inout M) throws {
             try x.attribute("level", &level)
+            if x.isReading, let level, !(1...3).contains(level) {
+                throw VirtError(.xmlError, .cpu, "invalid CPU cache level, must be in range [1,3]")
+            }
             try x.required("mode", &mode)
         }
     }
@@ -144,9 +167,17 @@ package struct CPU: Equatable, Sendable, XMLMappable {
         }
 
         package mutating func map<M: ElementMapper>(_ x: inout M) throws {
-            try x.attribute("policy", &policy, invalid: .internal("Invalid CPU feature policy"))
-            try x.required("name", &name)
+            try mapPolicy(&x)
+            try x.required("name", &name, missing: VirtError(.xmlError, .cpu, "Invalid CPU feature name"))
+            if x.isReading, name.isEmpty { throw VirtError(.xmlError, .cpu, "Invalid CPU feature name") }
             if x.isReading, policy == nil { policy = .require }
+        }
+
+        private mutating func mapPolicy<M: ElementMapper>(_ x: inout M) throws {
+            if x.isReading, let word = x.node?.attribute("policy"), Policy(rawValue: word) == nil {
+                throw VirtError(.configUnsupported, .cpu, "Invalid CPU feature policy")
+            }
+            try x.attribute("policy", &policy)
         }
     }
 }

@@ -18,6 +18,12 @@ extension CPU {
         /// Cells may come in any order, and without numbers.
         private mutating func order() throws(VirtError) {
             defer { completeDistances() }
+            try checkDistances()
+            if cells.isEmpty { throw VirtError.malformed("NUMA topology defined without NUMA cells", .none) }
+            var seen: Set<UInt32> = []
+            for id in cells.compactMap(\.id) where !seen.insert(id).inserted {
+                throw VirtError.malformed("Duplicate NUMA cell info for cell id '\(id)'", .none)
+            }
             let numbered = cells.filter { $0.id != nil }.count
             if numbered == 0 {
                 for index in cells.indices { cells[index].id = UInt32(truncatingIfNeeded: index) }
@@ -29,6 +35,18 @@ extension CPU {
                     "Exactly one 'cell' element per guest NUMA cell allowed, non-contiguous ranges or ranges "
                         + "not starting from 0 are not allowed",
                     .none)
+            }
+        }
+
+        /// A node is at distance 10 from itself, and further from each other.
+        private func checkDistances() throws(VirtError) {
+            for cell in cells {
+                guard let own = cell.id else { continue }
+                for distance in cell.distances where (distance.id == own) != (distance.value == 10) {
+                    throw VirtError.malformed(
+                        "'value \(distance.value)' is invalid for 'sibling id \(distance.id)' under NUMA 'cell id "
+                            + "\(own)'", .none)
+                }
             }
         }
 
@@ -66,7 +84,7 @@ extension CPU {
             package mutating func map<M: ElementMapper>(_ x: inout M) throws {
                 try x.attribute("id", &id)
                 try x.attribute("cpus", &cpus)
-                try x.required("memory", &memory)
+                try mapMemory(&x)
                 var unit: String? = "KiB"
                 try x.attribute("unit", &unit)
                 try x.attribute("memAccess", &access)
@@ -76,6 +94,20 @@ extension CPU {
                 guard x.isReading else { return }
                 let bytes = try ScaledSize.bytes(memory, unit: unit, scale: 1024)
                 memory = bytes / 1024 + (bytes % 1024 == 0 ? 0 : 1)
+            }
+
+            private mutating func mapMemory<M: ElementMapper>(_ x: inout M) throws {
+                if x.isReading {
+                    guard let text = x.node?.attribute("memory") else {
+                        throw VirtError.malformed("missing element or attribute './@memory'", .none)
+                    }
+                    let number: UInt64? = IntegerText.parse(text)
+                    if number == nil {
+                        throw VirtError.malformed(
+                            "Invalid value '\(text)' for element or attribute './@memory'", .none)
+                    }
+                }
+                try x.required("memory", &memory)
             }
         }
 
@@ -109,8 +141,8 @@ extension CPU {
 
             package mutating func map<M: ElementMapper>(_ x: inout M) throws {
                 try x.required("level", &level)
-                try x.required("associativity", &associativity)
-                try x.required("policy", &policy)
+                try x.required("associativity", &associativity, invalid: .malformed("Invalid cache associativity"))
+                try x.required("policy", &policy, invalid: .malformed("Invalid cache policy"))
                 try x.group("size") { try Self.scaled("KiB", 1024, &size, &$0) }
                 try x.group("line") { try Self.scaled("B", 1, &line, &$0) }
             }

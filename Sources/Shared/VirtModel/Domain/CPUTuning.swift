@@ -51,6 +51,12 @@ package struct CPUTuning: Equatable, Sendable, XMLMappable {
         try checkGroups()
         vcpuPins.sort { $0.vcpu < $1.vcpu }
         iothreadPins.sort { $0.iothread < $1.iothread }
+        for (one, next) in zip(vcpuPins, vcpuPins.dropFirst()) where one.vcpu == next.vcpu {
+            throw VirtError(.internalError, .domain, "duplicate vcpupin for vcpu '\(one.vcpu)'")
+        }
+        for (one, next) in zip(iothreadPins, iothreadPins.dropFirst()) where one.iothread == next.iothread {
+            throw VirtError(.internalError, .domain, "duplicate iothreadpin for same iothread '\(one.iothread)'")
+        }
         vcpuSchedulers = vcpuSchedulers.flatMap { $0.split() }.sorted { $0.first < $1.first }
         for (one, next) in zip(vcpuSchedulers, vcpuSchedulers.dropFirst()) where one.first == next.first {
             throw VirtError(.xmlDetail, .domain, "'vcpusched' attributes 'vcpus' must not overlap")
@@ -109,7 +115,7 @@ package struct CPUTuning: Equatable, Sendable, XMLMappable {
 
         package mutating func map<M: ElementMapper>(_ x: inout M) throws {
             try x.required("scheduler", &scheduler)
-            try x.attribute("priority", &priority)
+            try scheduler.mapPriority(&priority, &x)
         }
     }
 
@@ -123,7 +129,7 @@ package struct CPUTuning: Equatable, Sendable, XMLMappable {
         package mutating func map<M: ElementMapper>(_ x: inout M) throws {
             try x.required("vcpus", &vcpus)
             try x.required("scheduler", &scheduler)
-            try x.attribute("priority", &priority)
+            try scheduler.mapPriority(&priority, &x)
         }
 
         var first: UInt32 { vcpus.members.first ?? 0 }
@@ -147,7 +153,7 @@ package struct CPUTuning: Equatable, Sendable, XMLMappable {
         package mutating func map<M: ElementMapper>(_ x: inout M) throws {
             try x.required("iothreads", &iothreads)
             try x.required("scheduler", &scheduler)
-            try x.attribute("priority", &priority)
+            try scheduler.mapPriority(&priority, &x)
         }
 
         var first: UInt32 { iothreads.members.first ?? 0 }
@@ -244,5 +250,15 @@ extension NUMATuning {
                         + "memory element",
                 .none)
         }
+    }
+}
+
+extension CPUTuning.Scheduler {
+    /// Only the schedulers of real time have priorities, and need one.
+    fileprivate func mapPriority<M: ElementMapper>(_ priority: inout Int32?, _ x: inout M) throws(VirtError) {
+        guard self == .fifo || self == .rr else { return }
+        var value = priority ?? 0
+        try x.required("priority", &value)
+        priority = value
     }
 }

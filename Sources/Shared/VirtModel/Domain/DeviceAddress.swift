@@ -52,7 +52,9 @@ extension DeviceAddress: XMLMappable {
 
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         var kind = self.kind
-        try x.required("type", &kind)
+        try x.required(
+            "type", &kind, invalid: .unsupported("unknown address type"),
+            missing: VirtError(.internalError, .domain, "No type specified for device address"))
         switch kind {
         case .pci: self = .pci(try mapped(pci, &x))
         case .drive:

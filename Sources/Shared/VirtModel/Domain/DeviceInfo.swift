@@ -27,6 +27,7 @@ package struct DeviceInfo: Equatable, Sendable {
         try mapAlias(&x)
         try x.valueElement("master", "startport", &masterStartPort)
         if parts.contains(.rom) { try x.element("rom", &rom) }
+        if x.isReading, rom == OptionROM() { rom = nil }
         try x.valueElement("acpi", "index", &acpiIndex)
         try mapAddress(&x)
     }
@@ -117,5 +118,13 @@ package struct VirtioOptions: Equatable, Sendable {
         try x.attribute("ats", &ats, .onOff)
         try x.attribute("packed", &packed, .onOff)
         try x.attribute("page_per_vq", &pagePerVQ, .onOff)
+    }
+
+    /// The error for a device that is none of virtio's.
+    func refuse() throws(VirtError) {
+        let options = [("iommu", iommu), ("ats", ats), ("packed", packed), ("page_per_vq", pagePerVQ)]
+        for (name, value) in options where value != nil {
+            throw VirtError.unsupported("\(name) driver option is only supported for virtio devices")
+        }
     }
 }

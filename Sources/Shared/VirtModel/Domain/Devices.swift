@@ -1,3 +1,4 @@
+import VirtCore
 package import VirtXML
 
 /// The guest's devices by kind, in the order in which libvirt prints them (`<devices>`).
@@ -60,6 +61,7 @@ package struct Devices: Equatable, Sendable, XMLMappable {
         try x.elements("hub", &hubs)
         try x.elements("watchdog", &watchdogs)
         try x.element("memballoon", &memballoon)
+        if let node = x.node { try Self.checkSingle(node) }
         try x.elements("rng", &rngs)
         try x.element("nvram", &nvram)
         try x.elements("panic", &panics)
@@ -68,5 +70,19 @@ package struct Devices: Equatable, Sendable, XMLMappable {
         try x.elements("crypto", &cryptos)
         try x.element("iommu", &iommu)
         try x.element("vsock", &vsock)
+    }
+
+    /// Devices of which a guest has at most one.
+    private static func checkSingle(_ node: XMLNode) throws(VirtError) {
+        if node.children("watchdog").count > 1 { throw only("a single watchdog device is") }
+        if node.children("memballoon").count > 1 { throw only("a single memory balloon device is") }
+        if node.children("nvram").count > 1 { throw only("a single nvram device is") }
+        if node.children("redirfilter").count > 1 { throw only("one set of redirection filter rule is") }
+        if node.children("iommu").count > 1 { throw only("a single IOMMU device is") }
+        if node.children("vsock").count > 1 { throw only("a single vsock device is") }
+    }
+
+    private static func only(_ what: String) -> VirtError {
+        VirtError(.internalError, .domain, "only \(what) supported")
     }
 }

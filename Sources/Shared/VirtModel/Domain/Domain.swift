@@ -69,17 +69,19 @@ package struct Domain: Equatable, Sendable, XMLMappable {
         try x.element("idmap", &idMap)
         try x.element("features", &features)
         try x.element("cpu", &cpu)
+        if x.isReading { cpu?.arch = nil }
         try x.element("clock", &clock, always: true)
-        try x.textElement("on_poweroff", &onPoweroff, invalid: .unsupported("unknown lifecycle action"))
-        try x.textElement("on_reboot", &onReboot, invalid: .unsupported("unknown lifecycle action"))
-        try x.textElement("on_crash", &onCrash, invalid: .unsupported("unknown lifecycle action"))
-        try x.textElement("on_lockfailure", &onLockFailure, invalid: .unsupported("unknown lifecycle action"))
+        try x.textElement("on_poweroff", &onPoweroff, invalid: .action("on_poweroff"))
+        try x.textElement("on_reboot", &onReboot, invalid: .action("on_reboot"))
+        try x.textElement("on_crash", &onCrash, invalid: .action("on_crash"))
+        try x.textElement("on_lockfailure", &onLockFailure, invalid: .action("on_lockfailure"))
         try x.element("pm", &powerManagement)
         try x.group("perf") { try $0.elements("event", &performanceEvents) }
         try x.element("devices", &devices, always: true)
         try x.elements("seclabel", &securityLabels)
         try qemu.map(&x)
         try x.group("keywrap") { try $0.elements("cipher", &keyWrap) }
+        if x.isReading { try KeyWrapCipher.checkNames(keyWrap) }
         try x.element("launchSecurity", &launchSecurity)
     }
 

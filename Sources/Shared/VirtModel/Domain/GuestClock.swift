@@ -19,7 +19,9 @@ package struct GuestClock: Equatable, Sendable, XMLMappable {
     package init() {}
 
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
-        try x.attribute("offset", &offset)
+        if x.isWriting || x.node?.attribute("offset") != "" {
+            try x.attribute("offset", &offset, invalid: .unsupported("unknown clock offset"))
+        }
         try x.attribute("adjustment", &adjustment)
         if x.flags.contains(.status) { try x.attribute("adjustment0", &initialAdjustment) }
         try x.attribute("basis", &basis)
@@ -51,10 +53,15 @@ package struct GuestClock: Equatable, Sendable, XMLMappable {
             if basis == nil { basis = .utc }
         case .timezone:
             guard timezone != nil else {
-                throw VirtError.malformed("missing 'timezone' attribute for clock with offset='timezone'")
+                throw VirtError(
+                    .internalError, .domain, "missing 'timezone' attribute for clock with offset='timezone'")
             }
         case .utc, .localtime, .absolute: break
         }
+        // What belongs to another kind of clock is ignored.
+        if offset != .timezone { timezone = nil }
+        if offset != .absolute { start = nil }
+        if offset != .variable { basis = nil }
     }
 
     package struct Timer: Equatable, Sendable, XMLMappable {
@@ -81,6 +88,7 @@ package struct GuestClock: Equatable, Sendable, XMLMappable {
             try x.attribute("frequency", &frequency)
             try x.attribute("mode", &mode)
             try x.element("catchup", &catchup)
+            if x.isReading, catchup == Catchup() { catchup = nil }
         }
     }
 

@@ -33,7 +33,15 @@ package struct OperatingSystem: Equatable, Sendable, XMLMappable {
         try x.group("type") { x in
             try x.attribute("arch", &arch)
             try x.attribute("machine", &machine)
+            // An empty word counts as none.
+            if x.isReading, machine?.isEmpty == true { machine = nil }
+            if x.isReading, let arch, !Self.architectures.contains(arch) {
+                throw VirtError.unsupported("Unknown architecture \(arch)")
+            }
             try x.text(&type)
+            if x.isReading, let type, !Self.types.contains(type) {
+                throw VirtError.unsupported("unknown OS type '\(type)'")
+            }
         }
         try x.group("firmware") { try $0.elements("feature", &firmwareFeatures) }
         if x.isReading { firmwareFeatures.sort { $0.name.rawValue < $1.name.rawValue } }
@@ -51,6 +59,16 @@ package struct OperatingSystem: Equatable, Sendable, XMLMappable {
         if x.isReading, bios == BootOptions.BIOS() { bios = nil }
         try x.valueElement("smbios", "mode", &smbios)
     }
+
+    private static let architectures: Set<String> = [
+        "", "alpha", "armv6l", "armv7l", "armv7b", "aarch64", "cris", "i686", "ia64", "itanium", "lm32", "m68k",
+        "microblaze", "microblazeel", "mips", "mipsel", "mips64", "mips64el", "or32", "parisc", "parisc64", "ppc",
+        "ppcle", "ppc64", "ppc64le", "ppcemb", "riscv32", "riscv64", "s390", "s390x", "sh4", "sh4eb", "sparc",
+        "sparc64", "unicore32", "x86_64", "xtensa", "xtensaeb",
+    ]
+
+    /// The words that libvirt knows; QEMU's guests are `hvm`.
+    private static let types: Set<String> = ["hvm", "xen", "linux", "exe", "uml", "xenpvh"]
 
     private mutating func mapBoot<M: ElementMapper>(_ x: inout M) throws {
         var devices = bootDevices.map { BootDevice(device: $0) }

@@ -1,3 +1,4 @@
+import VirtCore
 package import VirtXML
 
 /// What happens when the guest ends (`<on_poweroff>` and so on).
@@ -10,6 +11,13 @@ package enum LifecycleAction: String, XMLEnum {
 
 /// What happens when a lock can't be taken again (`<on_lockfailure>`).
 package enum LockFailureAction: String, XMLEnum { case poweroff, restart, pause, ignore }
+
+extension InvalidValue {
+    /// The error for what is no action: "unknown on_crash action: x".
+    static func action(_ element: String) -> InvalidValue {
+        InvalidValue(.configUnsupported, "unknown \(element) action:", quoted: false)
+    }
+}
 
 /// Which sleep states the guest is offered (`<pm>`).
 package struct PowerManagement: Equatable, Sendable, XMLMappable {
@@ -34,7 +42,17 @@ package struct PerformanceEvent: Equatable, Sendable, XMLMappable {
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         try x.required("name", &name)
         try x.required("enabled", &enabled)
+        if x.isReading, !Self.names.contains(name) {
+            throw VirtError.invalidAttribute("name", of: "event", value: name, expectation: ".")
+        }
     }
+
+    private static let names: Set<String> = [
+        "cmt", "mbmt", "mbml", "cpu_cycles", "instructions", "cache_references", "cache_misses",
+        "branch_instructions", "branch_misses", "bus_cycles", "stalled_cycles_frontend", "stalled_cycles_backend",
+        "ref_cpu_cycles", "cpu_clock", "task_clock", "page_faults", "context_switches", "cpu_migrations",
+        "page_faults_min", "page_faults_maj", "alignment_faults", "emulation_faults",
+    ]
 }
 
 /// Users or groups of a container mapped to the host's (`<idmap>`).
@@ -75,6 +93,16 @@ package struct KeyWrapCipher: Equatable, Sendable, XMLMappable {
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         try x.required("name", &name)
         try x.required("state", &state, .onOff)
+    }
+
+    /// A key stands once.
+    static func checkNames(_ ciphers: [KeyWrapCipher]) throws(VirtError) {
+        for (index, cipher) in ciphers.enumerated() where ciphers[..<index].contains(where: { $0.name == cipher.name })
+        {
+            throw VirtError(
+                .internalError, .domain,
+                "A domain definition can have no more than one cipher node with name \(cipher.name.rawValue)")
+        }
     }
 }
 

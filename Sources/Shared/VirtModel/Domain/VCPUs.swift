@@ -17,11 +17,24 @@ package struct VCPUs: Equatable, Sendable, XMLMappable {
         try x.attribute("placement", &placement)
         try x.attribute("cpuset", &cpuset)
         try x.attribute("current", &current)
-        try x.text(&maximum)
+        try mapMaximum(&x)
         if x.isReading {
+            if let current, current > maximum {
+                throw VirtError.unsupported("maximum vCPU count must not be less than current vCPU count")
+            }
             if cpuset?.isEmpty == true { cpuset = nil }
             if current == maximum { current = nil }
         }
+    }
+
+    private mutating func mapMaximum<M: ElementMapper>(_ x: inout M) throws {
+        var text: String? = x.isReading ? nil : String(maximum)
+        try x.text(&text)
+        guard x.isReading, x.node?.name == "vcpu" else { return }
+        guard let number: UInt32 = IntegerText.parse(text ?? "") else {
+            throw VirtError.malformed("maximum vcpus count must be an integer")
+        }
+        maximum = number
     }
 
     /// One CPU's state (`<vcpus><vcpu/></vcpus>`).

@@ -96,6 +96,9 @@ extension Network {
 
         package init() {}
 
+        /// The metric that the kernel gets: 1 where none is given.
+        package var effectiveMetric: UInt32 { metric ?? 1 }
+
         package var family: IPAddress.Family { address.family }
 
         package var prefix: Int? {

@@ -127,7 +127,7 @@ enum Link {
         if prefix > 0 { message.add(Int(RTA_DST.rawValue), route.address.bytes) }
         message.add(Int(RTA_GATEWAY.rawValue), route.gateway.bytes)
         message.add(Int(RTA_OIF.rawValue), number: try index(name))
-        if let metric = route.metric, metric > 0 { message.add(Int(RTA_PRIORITY.rawValue), number: metric) }
+        message.add(Int(RTA_PRIORITY.rawValue), number: route.effectiveMetric)
         let code = try RouteSocket().request(
             Int(RTM_NEWROUTE), flags: Int32(NLM_F_CREATE | NLM_F_EXCL), message)
         if code != 0 {

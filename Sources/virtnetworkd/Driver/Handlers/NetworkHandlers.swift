@@ -37,7 +37,8 @@ struct NetworkHandlers: Sendable {
         let extra = flags & ~allowed
         guard extra != 0 else { return }
         throw VirtError(
-            .invalidArg, .network, "unsupported flags (0x\(String(extra, radix: 16))) in function \(function)")
+            code: .invalidArg, domain: .network,
+            verbatim: "unsupported flags (0x\(String(extra, radix: 16))) in function \(function)")
     }
 
     // MARK: Lists

@@ -24,10 +24,18 @@ struct NetworkPaths: Equatable, Sendable {
     func leases(_ bridge: String) -> String { "\(dnsmasq)/\(bridge).status" }
     func macMap(_ bridge: String) -> String { "\(dnsmasq)/\(bridge).macs" }
 
+    /// Files that dnsmasq is told of have libvirt's name for them: characters of XML are written as entities, so that a
+    /// quotation mark does not begin a string of dnsmasq's.
     func dnsmasqFiles(_ name: String) -> DnsmasqConfiguration.Files {
-        DnsmasqConfiguration.Files(
-            configuration: "\(dnsmasq)/\(name).conf", processID: "\(processes)/\(name).pid",
-            hosts: "\(dnsmasq)/\(name).hostsfile", additionalHosts: "\(dnsmasq)/\(name).addnhosts")
+        let safe = Self.withEntities(name)
+        return DnsmasqConfiguration.Files(
+            configuration: "\(dnsmasq)/\(name).conf", processID: "\(processes)/\(safe).pid",
+            hosts: "\(dnsmasq)/\(safe).hostsfile", additionalHosts: "\(dnsmasq)/\(safe).addnhosts")
+    }
+
+    private static func withEntities(_ name: String) -> String {
+        let entities: [Character: String] = ["<": "&lt;", ">": "&gt;", "&": "&amp;", "'": "&apos;", "\"": "&quot;"]
+        return name.map { entities[$0] ?? String($0) }.joined()
     }
 }
 

@@ -42,7 +42,9 @@ extension CommandBuilder {
             if let migratable = cpu.migratable { options.append("migratable=\(onOff(migratable))") }
         case .maximum:
             model = "max"
-            if let migratable = cpu.migratable { options.append("migratable=\(onOff(migratable))") }
+            if let migratable = cpu.migratable, has(.cpuMigratable) {
+                options.append("migratable=\(onOff(migratable))")
+            }
         }
         if let vendor = cpu.model?.vendorID { options.append("vendor=\(vendor)") }
         if machine.isARM, domain.os.arch != capabilities.architecture, capabilities.architecture == "aarch64" {
@@ -152,9 +154,11 @@ package enum CPUFeatureName {
         "tsc_adjust": "tsc-adjust",
     ]
 
+    private static let withoutSwitch: Set<String> = ["osxsave", "ospke", "cmt", "mbm_total", "mbm_local"]
+
     /// QEMU's name of a feature; nil for those that it has no switch for.
     package static func qemu(_ name: String) -> String? {
-        name == "osxsave" || name == "ospke" ? nil : renamed[name] ?? name
+        withoutSwitch.contains(name) ? nil : renamed[name] ?? name
     }
 
     /// libvirt's name of a property of QEMU.

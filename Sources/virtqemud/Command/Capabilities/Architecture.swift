@@ -82,6 +82,12 @@ package struct Architecture: Sendable {
         isX86(name) || isPPC64(name) || isARM(name) || isS390(name)
     }
 
+    /// libvirt's name of a processor model that QEMU calls `name`: those of pSeries are upper case in libvirt's map.
+    package static func libvirtModel(_ name: String, _ architecture: String) -> String {
+        let mapped = ["POWER6", "POWER7", "POWER8", "POWER9", "POWER10"]
+        return isPPC64(architecture) && mapped.contains(name.uppercased()) ? name.uppercased() : name
+    }
+
     /// Whether two architectures are of one family.
     package static func areRelated(_ first: String, _ second: String) -> Bool {
         first == second || [isX86, isPPC, isARM, isS390].contains { $0(first) && $0(second) }

@@ -62,13 +62,14 @@ extension CPUMap {
     }
 
     /// Everything that a processor has: its model's features, with those that it adds and without those that it lacks.
+    /// What is optional may be anything, and need not be known.
     package func features(of cpu: CPU) throws(VirtError) -> Set<String> {
         var all = try modelFeatures(cpu)
         for feature in cpu.features {
-            let name = try known(feature.name)
             switch feature.policy ?? .require {
-            case .disable, .forbid: all.remove(name)
-            case .require, .force, .optional: all.insert(name)
+            case .disable, .forbid: all.remove(try known(feature.name))
+            case .require, .force: all.insert(try known(feature.name))
+            case .optional: continue
             }
         }
         return all

@@ -9,14 +9,13 @@ extension CPUMap {
         guard let model = model(name) else {
             throw VirtError(.internalError, .cpu, "Unknown CPU model \(name)")
         }
-        guard cpus.allSatisfy({ $0.model?.name == name }) else {
-            throw VirtError(.operationFailed, .cpu, "CPUs are incompatible")
-        }
         var cpu = CPU()
         cpu.mode = .custom
         cpu.match = .exact
         cpu.model = CPU.Model(name: name, fallback: .forbid)
-        for vendor in cpus.compactMap(\.vendor) {
+        for other in cpus {
+            guard other.model?.name == name else { throw VirtError(.operationFailed, .cpu, "CPUs are incompatible") }
+            guard let vendor = other.vendor else { continue }
             guard vendors.values.contains(vendor) else {
                 throw VirtError(.operationFailed, .cpu, "Unknown CPU vendor \(vendor)")
             }

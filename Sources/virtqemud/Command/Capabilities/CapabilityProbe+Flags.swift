@@ -4,7 +4,7 @@ import VirtCore
 extension CapabilityProbe {
     /// Sets every flag that has its witness in the replies, and those that follow from others.
     static func addFlags(_ replies: Replies, _ capabilities: inout QEMUCapabilities, ask: Ask) async throws {
-        let evidence = Evidence(replies, architecture: capabilities.architecture)
+        let evidence = try Evidence(replies, architecture: capabilities.architecture)
         for (flag, witness) in FlagWitness.table where evidence.shows(witness) { capabilities.flags.insert(flag) }
         let machines = try await machineProperties(replies, capabilities.architecture, ask: ask)
         for case (let flag, .machineProperty(let machine, let property)) in FlagWitness.table
@@ -16,6 +16,8 @@ extension CapabilityProbe {
         }
         let scsi = evidence.property("scsi", of: ["virtio-blk-pci", "virtio-blk-ccw"])
         if scsi?["default-value"] == false { capabilities.flags.insert(.virtioBlkPciScsiDefaultDisabled) }
+        // QEMU 5.2 lost the option.
+        if capabilities.version < 5_002_000 { capabilities.flags.insert(.enableFips) }
         addConsequences(&capabilities)
     }
 
@@ -41,7 +43,7 @@ extension CapabilityProbe {
         for case (_, .machineProperty(let machine, _)) in FlagWitness.table where !wanted.contains(machine) {
             wanted.append(machine)
         }
-        let known = machines(replies["query-machines"], architecture)
+        let known = try machines(replies.list("query-machines"), architecture)
         var commands: [QMPCommand] = []
         var names: [String] = []
         for name in wanted {
@@ -51,9 +53,9 @@ extension CapabilityProbe {
             commands.append(QMPCommand("qom-list-properties", ["typename": .string("\(canonical)-machine")]))
         }
         var properties: [String: Set<String>] = [:]
-        for (name, outcome) in zip(names, try await ask(commands)) {
-            guard case .success(let value) = outcome else { continue }
-            properties[name] = Set((value.array ?? []).compactMap { $0["name"]?.string })
+        for (name, (command, outcome)) in zip(names, zip(commands, try await ask(commands))) {
+            let list = try Replies.value(command, outcome)?.array ?? []
+            properties[name] = Set(list.compactMap { $0["name"]?.string })
         }
         return properties
     }
@@ -68,13 +70,13 @@ private struct Evidence {
     private let types: Set<String>
     private let migration: Set<String>
 
-    init(_ replies: Replies, architecture: String) {
+    init(_ replies: Replies, architecture: String) throws(VirtError) {
         self.replies = replies
         self.architecture = architecture
         schema = QAPISchema(replies["query-qmp-schema"] ?? .null)
-        commands = replies.strings("query-commands", member: "name")
-        types = replies.strings("qom-list-types", member: "name")
-        migration = replies.strings("query-migrate-capabilities", member: "capability")
+        commands = try replies.strings("query-commands", member: "name")
+        types = try replies.strings("qom-list-types", member: "name")
+        migration = try replies.strings("query-migrate-capabilities", member: "capability")
     }
 
     func shows(_ witness: FlagWitness) -> Bool {

@@ -13,11 +13,14 @@ package enum CapabilityProbe {
         try readVersion(replies, &capabilities)
         try await addFlags(replies, &capabilities, ask: ask)
         let isKVM = capabilities.has(.kvm)
-        let accelerator = try await accelerator(replies, &capabilities, ask: ask)
+        var accelerator = try accelerator(replies, &capabilities)
+        let host = HostModelProbe(capabilities, model: "host")
+        accelerator.hostCPU = try await host.hostCPU(ask: ask)
         if isKVM { capabilities.kvm = accelerator } else { capabilities.tcg = accelerator }
-        capabilities.gic = gic(replies["query-gic-capabilities"])
-        capabilities.sev = sev(replies["query-sev-capabilities"])
-        capabilities.sgx = sgx(replies["query-sgx-capabilities"])
+        capabilities.hyperv = try await host.hyperv(ask: ask)
+        capabilities.gic = try gic(replies.list("query-gic-capabilities"))
+        capabilities.sev = try sev(replies["query-sev-capabilities"])
+        capabilities.sgx = try sgx(replies["query-sgx-capabilities"])
         if capabilities.sev == nil { capabilities.flags.remove(.sevGuest) }
         if capabilities.sgx == nil { capabilities.flags.remove(.sgxEpc) }
         return capabilities
@@ -25,8 +28,10 @@ package enum CapabilityProbe {
 
     /// The facts for TCG from a QEMU that was started with it although KVM is usable.
     package static func addTCG(to capabilities: inout QEMUCapabilities, ask: Ask) async throws {
-        let second = try await run(ask: ask)
-        capabilities.tcg = second.accelerator(kvm: second.has(.kvm))
+        let replies = try await Replies(
+            commands: [QMPCommand("query-machines"), QMPCommand("query-cpu-definitions")], ask: ask)
+        capabilities.tcg = try accelerator(replies, &capabilities)
+        capabilities.tcg.hostCPU = try await HostModelProbe(capabilities, model: "max").hostCPU(ask: ask)
     }
 
     private static func readVersion(_ replies: Replies, _ capabilities: inout QEMUCapabilities) throws(VirtError) {
@@ -40,7 +45,7 @@ package enum CapabilityProbe {
         capabilities.version = major * 1_000_000 + minor * 1000 + micro
         guard capabilities.version >= QEMUCapabilities.minimumVersion else {
             let found = "\(major).\(minor).\(micro)"
-            throw VirtError(.internalError, .qemu, "QEMU version >= 4.2.0 is required, but \(found) found")
+            throw VirtError(.configUnsupported, .qemu, "QEMU version >= 4.2.0 is required, but \(found) found")
         }
         capabilities.package = version?["package"]?.string
         guard let target = replies["query-target"]?["arch"]?.string else {
@@ -53,13 +58,12 @@ package enum CapabilityProbe {
     }
 
     private static func accelerator(
-        _ replies: Replies, _ capabilities: inout QEMUCapabilities, ask: Ask
-    ) async throws -> QEMUCapabilities.Accelerator {
+        _ replies: Replies, _ capabilities: inout QEMUCapabilities
+    ) throws(VirtError) -> QEMUCapabilities.Accelerator {
         var accelerator = QEMUCapabilities.Accelerator()
-        accelerator.machines = machines(replies["query-machines"], capabilities.architecture)
-        accelerator.cpus = cpus(replies["query-cpu-definitions"])
+        accelerator.machines = try machines(replies.list("query-machines"), capabilities.architecture)
+        accelerator.cpus = try cpus(replies.list("query-cpu-definitions"), capabilities.architecture)
         if accelerator.cpus.contains(where: { $0.name == "max" }) { capabilities.flags.insert(.cpuMax) }
-        (accelerator.hostCPU, capabilities.hyperv) = try await HostModelProbe(capabilities).run(ask: ask)
         return accelerator
     }
 
@@ -87,29 +91,5 @@ package enum CapabilityProbe {
     private static func unique(_ names: [String]) -> [String] {
         var seen: Set<String> = []
         return names.filter { seen.insert($0).inserted }
-    }
-}
-
-/// The answers of one round, by what was asked.
-struct Replies {
-    private var values: [QMPCommand: JSONValue] = [:]
-
-    init(commands: [QMPCommand], ask: CapabilityProbe.Ask) async throws {
-        for (command, outcome) in zip(commands, try await ask(commands)) {
-            if case .success(let value) = outcome { values[command] = value }
-        }
-    }
-
-    /// The answer to a command without arguments; nil when QEMU refused.
-    subscript(name: String) -> JSONValue? { values[QMPCommand(name)] }
-
-    /// The properties of a device or object type.
-    func properties(_ command: String, of type: String) -> [JSONValue] {
-        values[QMPCommand(command, ["typename": .string(type)])]?.array ?? []
-    }
-
-    /// The strings of a member of each entry of an array.
-    func strings(_ name: String, member: String) -> Set<String> {
-        Set((self[name]?.array ?? []).compactMap { $0[member]?.string })
     }
 }

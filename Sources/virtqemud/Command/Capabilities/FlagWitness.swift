@@ -183,6 +183,7 @@ extension FlagWitness {
         (.vgaVgamemMb, .property(of: ["VGA"], "vgamem_mb")),
         (.vmwareSvgaVgamemMb, .property(of: ["vmware-svga"], "vgamem_mb")),
         (.qxlVgamemMb, .property(of: ["qxl"], "vgamem_mb")),
+        (.virtioGpuVirgl, .property(of: ["virtio-gpu-pci", "virtio-gpu-device", "virtio-gpu-ccw"], "virgl")),
         (.ich9DisableS3, .property(of: ["ICH9-LPC"], "disable_s3")),
         (.ich9DisableS4, .property(of: ["ICH9-LPC"], "disable_s4")),
         (
@@ -244,6 +245,7 @@ extension FlagWitness {
         (.nbdTls, .schema("nbd-server-start/arg-type/tls-creds")),
         (.screendumpDevice, .schema("screendump/arg-type/device")),
         (.eglHeadless, .schema("query-display-options/ret-type/+egl-headless")),
+        (.vxhs, .schema("blockdev-add/arg-type/+vxhs")),
         (.iothreadPollMaxNs, .schema("query-iothreads/ret-type/poll-max-ns")),
         (.eglHeadlessRendernode, .schema("query-display-options/ret-type/+egl-headless/rendernode")),
         (.nbdBitmap, .schema("nbd-server-add/arg-type/bitmap")),
@@ -260,7 +262,7 @@ extension FlagWitness {
             .schema("migrate-set-parameters/arg-type/block-bitmap-mapping/bitmaps/transform")
         ),
         (.objectQapified, .schema("object-add/arg-type/qom-type/^secret")),
-        (.netdevJson, .schema("netdev_add/arg-type/type/^vhost-vdpa")),
+        (.netdevJson, .schema("netdev_add/arg-type/type/^dgram")),
         (.rbdEncryption, .schema("blockdev-add/arg-type/+rbd/encrypt")),
         (.sevGuestKernelHashes, .schema("object-add/arg-type/+sev-guest/kernel-hashes")),
         (.deviceJsonHotplug, .schema("device_add/$json-cli-hotplug")),

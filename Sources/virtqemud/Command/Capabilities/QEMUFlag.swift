@@ -55,6 +55,7 @@ package enum QEMUFlag: String, CaseIterable, Sendable, Hashable {
     case ich9IntelHda = "ich9-intel-hda"
     case kvmPitLostTickPolicy = "kvm-pit-lost-tick-policy"
     case pvpanic
+    case enableFips = "enable-fips"
     case usbKbd = "usb-kbd"
     case usbAudio = "usb-audio"
     case rtcResetReinjection = "rtc-reset-reinjection"
@@ -78,6 +79,7 @@ package enum QEMUFlag: String, CaseIterable, Sendable, Hashable {
     case virtioNet = "virtio-net"
     case gicVersion = "gic-version"
     case virtioGpu = "virtio-gpu"
+    case virtioGpuVirgl = "virtio-gpu.virgl"
     case virtioKeyboard = "virtio-keyboard"
     case virtioMouse = "virtio-mouse"
     case virtioTablet = "virtio-tablet"
@@ -111,6 +113,7 @@ package enum QEMUFlag: String, CaseIterable, Sendable, Hashable {
     case spaprPciHostBridge = "spapr-pci-host-bridge"
     case spaprPciHostBridgeNumaNode = "spapr-pci-host-bridge.numa_node"
     case chardevReconnect = "chardev-reconnect"
+    case vxhs
     case vmcoreinfo
     case spaprVty = "spapr-vty"
     case sclplmconsole

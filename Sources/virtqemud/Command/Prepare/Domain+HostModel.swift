@@ -29,6 +29,20 @@ extension Domain {
         cpu.dropUnknown(capabilities.accelerator(kvm: isKVM))
         self.cpu = cpu
     }
+
+    /// Refuses a model that QEMU hasn't got, where nothing tells what could take its place: everywhere but on x86.
+    package func checkProcessorModel(_ capabilities: QEMUCapabilities, kvm isKVM: Bool) throws(VirtError) {
+        let architecture = capabilities.architecture
+        guard !Architecture.isX86(architecture), Architecture.hasProcessorModels(architecture), let cpu,
+            cpu.mode ?? .custom == .custom, let name = cpu.model?.name
+        else { return }
+        let models = capabilities.accelerator(kvm: isKVM).cpus
+        guard !models.isEmpty, !models.contains(where: { $0.name == name }) else { return }
+        guard cpu.model?.fallback != .forbid else {
+            throw VirtError(.configUnsupported, .cpu, "CPU model \(name) is not supported by hypervisor")
+        }
+        throw VirtError(.noSupport, .cpu, "cannot translate CPU model \(name) to a supported model")
+    }
 }
 
 extension CPU {
@@ -47,8 +61,7 @@ extension CPU {
         offered.vendor = host.vendor
         let (result, reason) = try map.compare(host: offered, guest: self, isStrict: match == .strict)
         guard result == .incompatible else { return }
-        throw VirtError(
-            .cpuIncompatible, .cpu, "the CPU is incompatible with host CPU: \(reason ?? "")")
+        throw VirtError(.cpuIncompatible, .cpu, reason)
     }
 
     /// The host's own model with the guest's wishes.

@@ -21,15 +21,9 @@ extension DomainCompletionContext.Emulator {
             flags: Set(facts.flags.map(\.rawValue)))
     }
 
-    /// QEMU writes the processors of pSeries in lower case, libvirt's processor map in upper case.
-    private static func libvirtName(_ name: String) -> String {
-        let mapped = ["POWER6", "POWER7", "POWER8", "POWER9", "POWER10"]
-        return mapped.contains(name.uppercased()) ? name.uppercased() : name
-    }
-
     /// libvirt's name of a processor type: the models' list knows it.
     private static func model(_ type: String, _ accelerator: QEMUCapabilities.Accelerator) -> String {
-        if let known = accelerator.cpus.first(where: { $0.typeName == type }) { return libvirtName(known.name) }
+        if let known = accelerator.cpus.first(where: { $0.typeName == type }) { return known.name }
         for suffix in ["-x86_64-cpu", "-i386-cpu", "-arm-cpu", "-s390x-cpu", "-riscv64-cpu"]
         where type.hasSuffix(suffix) {
             return String(type.dropLast(suffix.count))

@@ -31,6 +31,13 @@ extension QEMUDriver {
         try domain.complete(context, isNew: isNew)
     }
 
+    /// Fills in what is missing after a device was put in or changed, and checks what is new.
+    func complete(_ domain: inout Domain, after before: Domain) async throws {
+        let context = try await completionContext(for: domain)
+        try domain.complete(context, isNew: false)
+        try before.validate(domain.devices.added(to: before.devices), context)
+    }
+
     /// What the guest's emulator can do.
     func facts(for domain: Domain) async throws -> QEMUCapabilities {
         try await capabilities.facts(of: try emulator(of: domain))

@@ -20,18 +20,37 @@ struct NativeConversion {
         try checkScripts(domain)
         domain.prepareForNative()
         try await resources.findListenAddresses(&domain)
+        try domain.checkProcessorModel(facts, kvm: domain.type == .kvm)
         if let map = try await BlockingPool.shared.run({ HostDescription.map(for: facts.architecture) }) {
             try domain.resolveProcessor(facts, kvm: domain.type == .kvm, map: map)
         }
         try domain.reassignAddresses(try await driver.completionContext(for: domain))
         domain.assignAliases()
-        for index in domain.devices.disks.indices { try await resources.findVolume(&domain.devices.disks[index]) }
+        try await findVolumes(&domain, resources, environment)
         domain.assignNodeIndexes()
         _ = try await resources.findPrograms(&domain)
         try await resources.find(&domain, &environment)
         try checkTPMs(domain)
         try await checkTargets(domain)
         return try QEMUCommand.build(domain, facts, environment).text
+    }
+
+    /// Disk by disk: what an earlier disk lacks is told before a volume that isn't there.
+    private func findVolumes(
+        _ domain: inout Domain, _ resources: GuestResources, _ environment: CommandEnvironment
+    ) async throws {
+        for index in domain.devices.disks.indices {
+            do {
+                try await resources.findVolume(&domain.devices.disks[index])
+            } catch {
+                var before = domain
+                before.devices.disks.removeSubrange(index...)
+                before.assignNodeIndexes()
+                var found = environment
+                try await resources.findSecrets(before, &found)
+                throw error
+            }
+        }
     }
 
     private func environment(for domain: Domain) async throws -> CommandEnvironment {

@@ -76,10 +76,12 @@ package enum CapabilityHelper {
             try await CapabilityProbe.run(ask: ask)
         }
         if facts.has(.kvm), facts.has(.tcg) {
-            let tcg = try await withQEMU(binary, accelerators: "tcg", user: user, on: loop) { ask in
-                try await CapabilityProbe.run(ask: ask)
+            let known = facts
+            facts = try await withQEMU(binary, accelerators: "tcg", user: user, on: loop) { ask in
+                var facts = known
+                try await CapabilityProbe.addTCG(to: &facts, ask: ask)
+                return facts
             }
-            facts.tcg = tcg.tcg
         }
         facts.emulator = binary
         return facts

@@ -5,6 +5,7 @@ import VirtModel
 extension Devices {
     /// Removes the one device of `other` that is the same as one of these; libvirt's error when there is none.
     mutating func remove(_ other: Devices, kind: String, isLive: Bool) throws(VirtError) {
+        if !isLive { try Self.refuse("detach", kind) }
         if let disk = other.disks.first {
             _ = disks.remove(at: try diskIndex(disk, isLive: isLive))
             return
@@ -22,7 +23,7 @@ extension Devices {
             }
         }
         if try removeCharacterDevice(other, kind, isLive) { return }
-        try removeOther(other)
+        try removeOther(other, isLive)
     }
 
     func diskIndex(_ disk: Disk, isLive: Bool) throws(VirtError) -> Int {
@@ -41,9 +42,13 @@ extension Devices {
             if let alias = interface.info.alias, other.info.alias != alias { return false }
             return true
         }
-        let mac = interface.mac?.description ?? ""
+        let mac = interface.mac?.description ?? "(<null>)"
         guard let index = found.first else {
-            throw VirtError(.deviceMissing, .domain, "no device matching MAC address \(mac) found")
+            let place = interface.info.address?.pci?.text ?? "(<null>)"
+            throw VirtError(
+                .deviceMissing, .domain,
+                "no device found at address '\(place)' matching MAC address '\(mac)' and alias "
+                    + "'\(interface.info.alias ?? "(<null>)")'")
         }
         guard found.count == 1 else {
             throw VirtError(.operationFailed, .domain, "multiple devices matching MAC address \(mac) found")
@@ -52,10 +57,11 @@ extension Devices {
     }
 
     private mutating func remove<Device>(
-        _ list: WritableKeyPath<Devices, [Device]>, _ missing: String, where isSame: (Device) -> Bool
+        _ list: WritableKeyPath<Devices, [Device]>, _ missing: String, code: VirtError.Code = .deviceMissing,
+        where isSame: (Device) -> Bool
     ) throws(VirtError) {
         guard let index = self[keyPath: list].firstIndex(where: isSame) else {
-            throw VirtError(.deviceMissing, .qemu, missing)
+            throw VirtError(code, .qemu, missing)
         }
         self[keyPath: list].remove(at: index)
     }
@@ -67,20 +73,21 @@ extension Devices {
             isLive
             ? "chr type '\(kind)' device not present in domain configuration"
             : "device not present in domain configuration"
+        let code: VirtError.Code = isLive ? .deviceMissing : .invalidArg
         if let channel = other.channels.first {
-            try remove(\.channels, missing) {
+            try remove(\.channels, missing, code: code) {
                 $0.source.isSame(channel.source) && $0.target == channel.target && $0.name == channel.name
             }
         } else if let serial = other.serials.first {
-            try remove(\.serials, missing) {
+            try remove(\.serials, missing, code: code) {
                 $0.source.isSame(serial.source) && (serial.port == nil || $0.port == serial.port)
             }
         } else if let console = other.consoles.first {
-            try remove(\.consoles, missing) {
+            try remove(\.consoles, missing, code: code) {
                 $0.source.isSame(console.source) && (console.port == nil || $0.port == console.port)
             }
         } else if let parallel = other.parallels.first {
-            try remove(\.parallels, missing) {
+            try remove(\.parallels, missing, code: code) {
                 $0.source.isSame(parallel.source) && (parallel.port == nil || $0.port == parallel.port)
             }
         } else {
@@ -89,31 +96,41 @@ extension Devices {
         return true
     }
 
-    private mutating func removeOther(_ other: Devices) throws(VirtError) {
+    private mutating func removeOther(_ other: Devices, _ isLive: Bool) throws(VirtError) {
         let missing = "device not present in domain configuration"
         if let device = other.controllers.first {
-            try remove(\.controllers, "controller \(device.type.rawValue):\(device.index ?? 0) not found") {
+            let text = "controller \(device.type.rawValue):\(device.index ?? 0) not found"
+            try remove(\.controllers, isLive ? text : missing) {
                 $0.type == device.type && $0.index == device.index
             }
         } else if let device = other.hostdevs.first {
-            try remove(\.hostdevs, missing) { Self.plain($0, \.info) == Self.plain(device, \.info) }
+            try remove(\.hostdevs, missing) { $0.isSameDevice(as: device) }
         } else if let device = other.inputs.first {
             try remove(\.inputs, "matching input device not found") { $0.type == device.type && $0.bus == device.bus }
         } else if let device = other.filesystems.first {
-            try remove(\.filesystems, missing) { $0.targetDirectory == device.targetDirectory }
+            try remove(\.filesystems, "no matching filesystem device was found") {
+                $0.targetDirectory == device.targetDirectory
+            }
         } else if let device = other.sounds.first {
             try remove(\.sounds, missing) { $0.model == device.model }
         } else if let device = other.watchdogs.first {
-            try remove(\.watchdogs, missing) { $0.model == device.model && $0.action == device.action }
+            try remove(\.watchdogs, isLive ? missing : "domain has no watchdog") {
+                !isLive || $0.model == device.model && $0.action == device.action
+            }
         } else if let device = other.sharedMemories.first {
-            try remove(\.sharedMemories, missing) { Self.plain($0, \.info) == Self.plain(device, \.info) }
+            try remove(\.sharedMemories, "matching shmem device was not found") {
+                $0.name == device.name && $0.model == device.model
+            }
         } else if let device = other.memories.first {
             try remove(\.memories, "matching memory device was not found") {
                 Self.plain($0, \.info) == Self.plain(device, \.info)
             }
         } else if other.memballoon != nil, memballoon != nil {
             memballoon = nil
-        } else if other.vsock != nil, vsock != nil {
+        } else if let device = other.vsock {
+            guard let own = vsock, Self.plain(own, \.info) == Self.plain(device, \.info) else {
+                throw VirtError(.operationFailed, .qemu, "matching vsock device not found")
+            }
             vsock = nil
         } else {
             throw VirtError(.deviceMissing, .qemu, missing)

@@ -59,10 +59,12 @@ extension DomainActor {
 
     /// A definition with one more device, which has its defaults and addresses.
     func adding(_ document: DeviceDocument, to definition: Domain?) async throws -> Domain {
-        guard var domain = definition else { throw removedError }
+        guard let before = definition else { throw removedError }
+        var domain = before
+        try domain.devices.checkNew(document)
         try domain.devices.append(document.devices)
         try domain.devices.checkTargets()
-        try await driver.complete(&domain, isNew: false)
+        try await driver.complete(&domain, after: before)
         return domain
     }
 

@@ -28,9 +28,13 @@ extension DomainActor {
 
     /// A definition with a device in the place of the one that it updates.
     private func replacing(_ document: DeviceDocument, in definition: Domain?) async throws -> Domain {
-        guard var domain = definition else { throw removedError }
+        guard let before = definition else { throw removedError }
+        var domain = before
         if var disk = document.devices.disks.first {
-            let index = try domain.devices.diskIndex(disk, isLive: false)
+            let name = disk.target.dev ?? ""
+            guard let index = domain.devices.disks.firstIndex(where: { $0.target.dev == name }) else {
+                throw VirtError(.invalidArg, .qemu, "target \(name) doesn't exist.")
+            }
             disk.info.address = disk.info.address ?? domain.devices.disks[index].info.address
             disk.info.alias = disk.info.alias ?? domain.devices.disks[index].info.alias
             domain.devices.disks[index] = disk
@@ -42,15 +46,14 @@ extension DomainActor {
         } else if let graphics = document.devices.graphics.first {
             guard let index = domain.devices.graphics.firstIndex(where: { $0.type == graphics.type }) else {
                 throw VirtError(
-                    .deviceMissing, .qemu,
+                    .invalidArg, .qemu,
                     "cannot find existing graphics type '\(graphics.type.rawValue)' device to modify")
             }
             domain.devices.graphics[index] = graphics
         } else {
-            throw VirtError(
-                .operationUnsupported, .qemu, "persistent update of device '\(document.kind)' is not supported")
+            throw Devices.unsupported("update", document.kind)
         }
-        try await driver.complete(&domain, isNew: false)
+        try await driver.complete(&domain, after: before)
         return domain
     }
 

@@ -15,6 +15,7 @@ extension DomainActor {
         domain.id = id
         domain.clock.begin()
         let arch = domain.os.arch ?? Emulators.hostArch
+        try domain.checkProcessorModel(facts, kvm: domain.type == .kvm)
         if let map = try await BlockingPool.shared.run({ HostDescription.map(for: arch) }) {
             try domain.resolveProcessor(facts, kvm: domain.type == .kvm, map: map)
         }

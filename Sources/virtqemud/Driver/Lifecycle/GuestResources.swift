@@ -85,7 +85,7 @@ struct GuestResources: Sendable {
         return programs
     }
 
-    private func findSecrets(_ domain: Domain, _ environment: inout CommandEnvironment) async throws {
+    func findSecrets(_ domain: Domain, _ environment: inout CommandEnvironment) async throws {
         let lookup = SecretLookup(directory: driver.paths.run, loop: loop)
         for needed in domain.neededSecrets where environment.secrets[needed.id] == nil {
             let value: [UInt8]

@@ -27,15 +27,15 @@ struct SnapshotCreateFlags: Sendable {
         rawValue = flags
         guard !quiesces || isDiskOnly else {
             throw VirtError(
-                .invalidArg, .qemu,
-                "Flag 'VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY' is required by flag"
+                code: .invalidArg, domain: .qemu,
+                verbatim: "Flag 'VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY' is required by flag"
                     + " 'VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE'")
         }
         guard !isLive || !isRedefinition else {
             throw VirtError(
-                .invalidArg, .qemu,
-                "Flags 'VIR_DOMAIN_SNAPSHOT_CREATE_LIVE' and 'VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE' are mutually"
-                    + " exclusive")
+                code: .invalidArg, domain: .qemu,
+                verbatim: "Flags 'VIR_DOMAIN_SNAPSHOT_CREATE_LIVE' and 'VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE' are"
+                    + " mutually exclusive")
         }
     }
 }
@@ -59,9 +59,9 @@ struct SnapshotRevertFlags: Sendable {
         rawValue = flags
         guard !runs || !pauses else {
             throw VirtError(
-                .invalidArg, .qemu,
-                "Flags 'VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING' and 'VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED' are mutually"
-                    + " exclusive")
+                code: .invalidArg, domain: .qemu,
+                verbatim: "Flags 'VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING' and 'VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED' are"
+                    + " mutually exclusive")
         }
     }
 }

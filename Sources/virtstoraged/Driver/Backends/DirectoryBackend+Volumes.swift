@@ -27,6 +27,7 @@ extension DirectoryBackend {
             try checkRaw(volume, preallocates)
             try await BlockingPool.shared.run { try LocalVolume.createRaw(volume) }
         case .dir:
+            try StorageFlag.check(flags, allowed: 0, "createFileDir")
             if volume.backing != nil {
                 throw VirtError(.noSupport, .storage, "backing storage not supported for directories volumes")
             }
@@ -63,42 +64,41 @@ extension DirectoryBackend {
                 try LocalVolume.createRaw(volume, from: source.target.path, reflinks: reflinks)
             }
         }
-        guard isPlain else {
-            throw VirtError(
-                .configUnsupported, .storage, "copies of encrypted volumes are not supported")
+        if isPlain {
+            return try await run(try QemuImg.convert(source, into: volume, preallocates: preallocates), volume)
         }
-        let arguments = try QemuImg.convert(source, into: volume, preallocates: preallocates)
-        try await run(arguments, volume)
+        try await withSecret(volume, pool) { secret in
+            try await withSecret(source, pool) { sourceSecret in
+                let steps = try QemuImg.convertEncrypted(
+                    source, sourceSecret, into: volume, secret, preallocates: preallocates)
+                for arguments in steps { try await run(arguments, volume) }
+            }
+        }
     }
 
     // MARK: qemu-img
 
     private func runCreate(_ volume: StorageVolume, _ pool: StoragePool, _ preallocates: Bool) async throws {
-        // What the definition itself forbids comes before any look at files.
-        if volume.backing != nil, preallocates {
-            throw VirtError(.configUnsupported, .storage, "metadata preallocation conflicts with backing store")
-        }
-        if let backing = volume.backing {
-            let path = backing.path.hasPrefix("/") ? backing.path : "\(pool.targetPath)/\(backing.path)"
-            try await BlockingPool.shared.run {
-                guard unsafe access(path, R_OK) == 0 else {
-                    throw VirtError.system(errno, .storage, "inaccessible backing store volume \(backing.path)")
+        try await withSecret(volume, pool) { secret in
+            // What the definition itself forbids comes before any look at files.
+            let arguments = try QemuImg.create(volume, preallocates: preallocates, secret: secret)
+            if let backing = volume.backing {
+                let path = backing.path.hasPrefix("/") ? backing.path : "\(pool.targetPath)/\(backing.path)"
+                try await BlockingPool.shared.run {
+                    guard unsafe access(path, R_OK) == 0 else {
+                        throw VirtError.system(errno, .storage, "inaccessible backing store volume \(backing.path)")
+                    }
                 }
             }
-        }
-        guard let encryption = volume.target.encryption else {
-            return try await run(try QemuImg.create(volume, preallocates: preallocates), volume)
-        }
-        try await withSecret(encryption, volume, pool) { secret in
-            try await run(try QemuImg.create(volume, preallocates: preallocates, secret: secret), volume)
+            try await run(arguments, volume)
         }
     }
 
-    /// Puts the volume's passphrase into a file while `body` runs.
+    /// Puts the passphrase of a volume that is encrypted into a file while `body` runs.
     private func withSecret(
-        _ encryption: StorageVolumeEncryption, _ volume: StorageVolume, _ pool: StoragePool,
-        _ body: (QemuImg.Secret) async throws -> Void
+        _ volume: StorageVolume, _ pool: StoragePool, _ body: (QemuImg.Secret?) async throws -> Void
     ) async throws {
+        guard let encryption = volume.target.encryption else { return try await body(nil) }
         let passphrase = try await passphrase(encryption)
         let file = try await BlockingPool.shared.run { try writeSecret(passphrase, pool, volume) }
         defer { unsafe unlink(file) }
@@ -186,7 +186,7 @@ extension DirectoryBackend {
             throw VirtError(.operationUnsupported, .storage, "preallocate is only supported for \(kind)")
         }
         let shrinks = flags & StorageFlag.resizeShrink != 0 && capacity < volume.capacity ?? 0
-        guard let encryption = volume.target.encryption else {
+        guard volume.target.encryption != nil else {
             let arguments = QemuImg.resize(path, capacity: capacity, shrinks: shrinks)
             try await environment.tools.run("qemu-img", arguments)
             return
@@ -194,7 +194,8 @@ extension DirectoryBackend {
         guard volume.target.format == .raw else {
             throw VirtError(.operationUnsupported, .storage, "resize of qcow2 encrypted image is not supported")
         }
-        try await withSecret(encryption, volume, pool) { secret in
+        try await withSecret(volume, pool) { secret in
+            guard let secret else { return }
             let arguments = QemuImg.resizeLUKS(path, capacity: capacity, shrinks: shrinks, secret)
             try await environment.tools.run("qemu-img", arguments)
         }

@@ -21,8 +21,10 @@ struct DirectoryBackend: StorageBackend {
         try StorageFlag.check(flags, allowed: overwriting, "virStorageBackendFileSystemBuild")
         if flags & overwriting == overwriting {
             throw VirtError(
-                .invalidArg, .storage,
-                "Flags 'VIR_STORAGE_POOL_BUILD_OVERWRITE' and 'VIR_STORAGE_POOL_BUILD_NO_OVERWRITE' are mutually exclusive"
+                code: .invalidArg, domain: .storage,
+                verbatim:
+                    "Flags 'VIR_STORAGE_POOL_BUILD_OVERWRITE' and 'VIR_STORAGE_POOL_BUILD_NO_OVERWRITE' are mutually"
+                    + " exclusive"
             )
         }
         try await BlockingPool.shared.run { try Self.makeDirectory(pool) }

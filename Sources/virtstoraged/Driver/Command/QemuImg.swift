@@ -37,17 +37,45 @@ enum QemuImg {
     static func convert(
         _ source: StorageVolume, into volume: StorageVolume, preallocates: Bool
     ) throws(VirtError) -> [String] {
-        if source.target.path.isEmpty {
-            throw VirtError(.invalidArg, .storage, "missing input volume target path")
-        }
-        // A copy holds all of the content: it may name its origin's backing image but does not need it.
-        if let backing = volume.backing, backing.path != source.backing?.path {
-            throw VirtError(.internalError, .storage, "a different backing store cannot be specified.")
-        }
+        try checkCopy(source, volume)
         try check(volume, preallocates: preallocates)
         var arguments = ["convert", "-f", toolFormat(source.target.format), "-O", try toolFormat(volume)]
         arguments += try options(volume.withoutBacking, preallocates: preallocates, nil)
         return arguments + [source.target.path, volume.target.path]
+    }
+
+    /// Copies an image into a new one where either is encrypted: the copy is made empty first, then filled.
+    static func convertEncrypted(
+        _ source: StorageVolume, _ sourceSecret: Secret?, into volume: StorageVolume, _ secret: Secret?,
+        preallocates: Bool
+    ) throws(VirtError) -> [[String]] {
+        if let encryption = source.target.encryption, encryption.format != .luks {
+            throw unsupported("encryption format of inputvol must be LUKS")
+        }
+        try checkCopy(source, volume)
+        try check(volume, preallocates: preallocates)
+        var arguments = ["convert", "--image-opts", "-n", "--target-image-opts"]
+        arguments += secret?.object ?? []
+        arguments += sourceSecret?.object ?? []
+        arguments += [try image(source, sourceSecret), try image(volume, secret)]
+        return [try create(volume.withoutBacking, preallocates: preallocates, secret: secret), arguments]
+    }
+
+    /// A copy holds all of the content: it may name its origin's backing image but does not need it.
+    private static func checkCopy(_ source: StorageVolume, _ volume: StorageVolume) throws(VirtError) {
+        if source.target.path.isEmpty {
+            throw VirtError(.invalidArg, .storage, "missing input volume target path")
+        }
+        if let backing = volume.backing, backing.path != source.backing?.path {
+            throw VirtError(.internalError, .storage, "a different backing store cannot be specified.")
+        }
+    }
+
+    /// An image as QEMU opens it.
+    private static func image(_ volume: StorageVolume, _ secret: Secret?) throws(VirtError) -> String {
+        let image = "driver=\(try toolFormat(volume)),file.filename=\(escaped(volume.target.path))"
+        guard let secret else { return image }
+        return image + ",\(volume.target.format == .qcow2 ? "encrypt." : "")key-secret=\(secret.alias)"
     }
 
     /// Changes an image's capacity, which counts whole sectors.
@@ -78,6 +106,10 @@ enum QemuImg {
     /// Raw images that are encrypted are made as LUKS.
     private static func toolFormat(_ volume: StorageVolume) throws(VirtError) -> String {
         guard let encryption = volume.target.encryption else { return toolFormat(volume.target.format) }
+        let isQcow = volume.target.format == .qcow || volume.target.format == .qcow2
+        if isQcow, encryption.format == .qcow || encryption.format == .default {
+            throw unsupported("creation of qcow2 encrypted image is not supported")
+        }
         switch volume.target.format {
         case .raw:
             guard encryption.format == .luks || encryption.format == .default else {

@@ -204,8 +204,8 @@ extension StorageDriver {
         guard flags & both == both else { return }
         let prefix = "VIR_\(name)"
         throw VirtError(
-            .invalidArg, .storage,
-            "Flags '\(prefix)_OVERWRITE' and '\(prefix)_NO_OVERWRITE' are mutually exclusive")
+            code: .invalidArg, domain: .storage,
+            verbatim: "Flags '\(prefix)_OVERWRITE' and '\(prefix)_NO_OVERWRITE' are mutually exclusive")
     }
 }
 

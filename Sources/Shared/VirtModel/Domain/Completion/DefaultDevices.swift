@@ -87,7 +87,7 @@ extension DomainCompletion {
         guard existing.model != root else { return }
         throw VirtError.malformed(
             "The PCI controller with index='0' must be model='\(root.rawValue)' for this machine type, but "
-                + "model='\(existing.model?.rawValue ?? "")' was found instead",
+                + "model='\(existing.model?.rawValue ?? "(null)")' was found instead",
             .qemu)
     }
 

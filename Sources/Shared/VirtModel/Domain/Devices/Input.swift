@@ -26,8 +26,10 @@ package struct Input: GuestDevice {
     }
 
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
-        try x.required("type", &type)
-        try x.attribute("bus", &bus)
+        try x.required(
+            "type", &type, invalid: .unsupported("unknown input device type"),
+            missing: VirtError(.internalError, .domain, "missing input device type"))
+        try x.attribute("bus", &bus, invalid: .unsupported("unknown input bus type"))
         try x.attribute("model", &model)
         try x.group("driver") { try virtio.map(&$0) }
         try x.group("source") { try mapSource(&$0) }
@@ -84,6 +86,10 @@ extension Input {
     }
 
     func validate(_ context: DomainValidation) throws(VirtError) {
+        if let model, bus != .virtio {
+            throw VirtError.unsupported(
+                "only bus 'virtio' is supported for input model '\(model.rawValue)'", .domain)
+        }
         if let model, model != .virtio {
             throw VirtError.unsupported(
                 "virtio (non-)transitional models are not supported for input type=\(type.rawValue)", .qemu)
@@ -91,6 +97,9 @@ extension Input {
         if bus == .xen { throw VirtError(.internalError, .domain, "unsupported input bus xen") }
         if bus == .ps2, type != .mouse, type != .keyboard {
             throw VirtError(.internalError, .domain, "ps2 bus does not support \(type.rawValue) input device")
+        }
+        if type == .evdev, let bus, bus != Bus.none {
+            throw VirtError.unsupported("input evdev doesn't support bus element", .domain)
         }
         if type == .evdev || type == .passthrough, source?.path == nil {
             throw VirtError.malformed("missing evdev path for input device passthrough")

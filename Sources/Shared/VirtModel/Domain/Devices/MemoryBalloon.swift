@@ -39,3 +39,10 @@ extension MemoryBalloon: AddressedDevice {
 
     func isVirtio(ccw: Bool) -> Bool { model != .none }
 }
+
+extension MemoryBalloon {
+    /// What is none has no place.
+    mutating func complete(_ context: DomainCompletion) {
+        if model == .none { info.address = nil }
+    }
+}

@@ -100,6 +100,9 @@ extension MemoryDevice {
             throw VirtError.unsupported("UUID is not supported for NVDIMM device", .qemu)
         }
         let nodes = context.domain.cpu?.numa?.cells.count ?? 0
+        if nodes > 0, target.node == nil, model == .dimm || model == .nvdimm || model == .virtioMem {
+            throw VirtError.unsupported("target NUMA node needs to be specified for memory device", .qemu)
+        }
         if let node = target.node, Int(node) >= nodes {
             throw VirtError(
                 .xmlDetail, .qemu,

@@ -31,7 +31,9 @@ package struct RandomGenerator: GuestDevice {
     }
 
     private mutating func mapBackend<M: ElementMapper>(_ x: inout M) throws {
-        try x.required("model", &backend)
+        try x.required(
+            "model", &backend, invalid: .unsupported("unknown RNG backend model"),
+            missing: VirtError.malformed("missing RNG device backend model"))
         switch backend {
         case .random: try x.text(&device)
         case .egd:

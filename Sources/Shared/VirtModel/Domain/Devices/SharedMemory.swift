@@ -67,6 +67,9 @@ extension SharedMemory {
         if model == .ivshmem {
             throw VirtError.unsupported("ivshmem device is not supported with this QEMU binary", .qemu)
         }
+        guard context.emulator.has(model.rawValue) else {
+            throw VirtError.unsupported("shmem model '\(model.rawValue)' is not supported by this QEMU binary", .qemu)
+        }
         guard name.utf8.contains(UInt8(ascii: "/")) else { return }
         throw VirtError.malformed("shmem name cannot include '/' character")
     }

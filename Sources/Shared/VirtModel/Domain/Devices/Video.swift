@@ -39,12 +39,12 @@ package struct Video: GuestDevice {
     }
 
     private mutating func mapModel<M: ElementMapper>(_ x: inout M) throws {
-        try x.attribute("type", &model)
+        try x.attribute("type", &model, invalid: .unsupported("unknown video model"))
         try x.attribute("ram", &ram)
         try x.attribute("vram", &vram)
         try x.attribute("vram64", &vram64)
         try x.attribute("vgamem", &vgaMemory)
-        try x.attribute("heads", &heads)
+        try x.attribute("heads", &heads, invalid: .internal("cannot parse video heads"))
         try x.attribute("primary", &primary, default: false)
         try x.attribute("blob", &blob, .onOff)
         try x.element("acceleration", &acceleration)

@@ -8,8 +8,15 @@ extension Domain {
             throw VirtError.unsupported("No emulator found for arch '\(os.arch ?? "")'", .qemu)
         }
         let validation = DomainValidation(self, context, emulator)
-        try validation.validateDevices()
+        try validation.checkGuestKind()
+        try validation.validate(devices)
         try validation.validateDomain()
+    }
+
+    /// The same for some of its devices, when these are new.
+    package func validate(_ new: Devices, _ context: DomainCompletionContext) throws {
+        guard let emulator = context.emulator(of: self) else { return }
+        try DomainValidation(self, context, emulator).validate(new)
     }
 }
 
@@ -41,14 +48,15 @@ struct DomainValidation {
     }
 
     /// In the order in which libvirt looks at devices.
-    func validateDevices() throws(VirtError) {
+    func validate(_ devices: Devices) throws(VirtError) {
+        try checkChannelAddresses(devices)
         try validate(devices.disks)
         try validate(devices.interfaces)
         try validate(devices.sounds)
         try validate(devices.hostdevs)
         try validate(devices.videos)
         try validate(devices.controllers)
-        try validateCharacterDevices()
+        try validateCharacterDevices(devices)
         try validate(devices.inputs)
         try validate(devices.filesystems)
         try validate(devices.watchdogs)
@@ -69,7 +77,21 @@ struct DomainValidation {
         try checkAudioReferences()
     }
 
-    private func validateCharacterDevices() throws(VirtError) {
+    /// Channel I/O is of mainframes only.
+    private func checkChannelAddresses(_ devices: Devices) throws(VirtError) {
+        guard !machine.isS390 else { return }
+        var (misplaced, guest) = (DeviceInfo?.none, domain)
+        guest.devices = devices
+        guest.eachInfo { info in
+            if misplaced == nil, info.address?.kind == .ccw { misplaced = info }
+        }
+        guard let misplaced else { return }
+        throw VirtError.unsupported(
+            "cannot use CCW address type for device '\(misplaced.alias ?? "<null>")' using machine type "
+                + "'\(machine.machine)'", .qemu)
+    }
+
+    private func validateCharacterDevices(_ devices: Devices) throws(VirtError) {
         try validate(devices.smartcards)
         try validate(devices.serials)
         try validate(devices.parallels)
@@ -86,7 +108,7 @@ struct DomainValidation {
 
     func validateDomain() throws {
         try checkLifecycle()
-        try checkEmulator()
+        try emulator.checkMachine(of: domain)
         try checkDuplicates()
         try domain.os.validate(self)
         try domain.features.validate(self)
@@ -102,7 +124,8 @@ struct DomainValidation {
         for table in domain.sysinfos { try table.validate(self) }
     }
 
-    private func checkEmulator() throws(VirtError) {
+    /// Refuses a guest that the emulator can't run at all.
+    func checkGuestKind() throws(VirtError) {
         let name = "Emulator '\(emulator.path)' does not support"
         guard emulator.virtTypes.contains(domain.type) else {
             throw VirtError.unsupported("\(name) virt type '\(domain.type.rawValue)'", .qemu)
@@ -110,7 +133,6 @@ struct DomainValidation {
         guard emulator.supports(arch: domain.os.arch ?? "") else {
             throw VirtError.unsupported("\(name) arch '\(domain.os.arch ?? "")'", .qemu)
         }
-        try emulator.checkMachine(of: domain)
     }
 }
 

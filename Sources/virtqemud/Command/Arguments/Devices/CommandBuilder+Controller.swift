@@ -33,7 +33,7 @@ extension CommandBuilder {
         var properties: JSONObject?
         switch controller.type {
         case .pci: properties = try pciProperties(controller)
-        case .usb: properties = usbProperties(controller)
+        case .usb: properties = try usbProperties(controller)
         case .scsi: properties = try scsiProperties(controller)
         case .ide:
             guard !(machine.hasBuiltInIDE && controller.index == 0) else { return nil }
@@ -103,12 +103,16 @@ extension CommandBuilder {
         .vt82c686bUHCI: "vt82c686b-usb-uhci", .pciOHCI: "pci-ohci", .necXHCI: "nec-usb-xhci", .qemuXHCI: "qemu-xhci",
     ]
 
-    private func usbProperties(_ controller: Controller) -> JSONObject? {
+    private func usbProperties(_ controller: Controller) throws(VirtError) -> JSONObject? {
         guard let model = controller.model, let driver = Self.usbDrivers[model] else { return nil }
         var properties: JSONObject = ["driver": .string(driver)]
         if model == .necXHCI || model == .qemuXHCI {
             properties.add("p2", controller.ports)
             properties.add("p3", controller.ports)
+        } else if controller.ports != nil {
+            throw VirtError(
+                .configUnsupported, .qemu,
+                "usb controller type '\(model.rawValue)' doesn't support 'ports' with this QEMU binary")
         }
         if let port = controller.info.masterStartPort {
             let alias = controllerAlias(.usb, controller.index ?? 0) ?? "usb"

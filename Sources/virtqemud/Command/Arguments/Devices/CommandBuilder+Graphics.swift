@@ -17,7 +17,7 @@ extension CommandBuilder {
                 if graphics.fullscreen == true { add("-full-screen") }
                 add("-display", "sdl" + gl)
             case .vnc: try addVNC(graphics)
-            case .spice: addSpice(graphics)
+            case .spice: try addSpice(graphics)
             case .eglHeadless:
                 let node = (graphics.gl?.renderNode ?? environment.renderNode).map(KeyValueText.escape)
                 add("-display", "egl-headless" + (node.map { ",rendernode=" + $0 } ?? ""))
@@ -58,7 +58,7 @@ extension CommandBuilder {
         if let keymap = graphics.keymap { add("-k", keymap) }
     }
 
-    private mutating func addSpice(_ graphics: Graphics) {
+    private mutating func addSpice(_ graphics: Graphics) throws(VirtError) {
         var options: [String] = []
         let listen = graphics.listens.first
         switch listen?.type {
@@ -77,22 +77,40 @@ extension CommandBuilder {
             let address = listen?.address ?? environment.graphics.spiceListen
             if !address.isEmpty { options.append("addr=\(address)") }
         }
+        if environment.graphics.spiceSASL { options.append("sasl=on") }
         if let value = graphics.spice.mouseMode { options.append("agent-mouse=\(onOff(value == "client"))") }
         if graphics.password == nil && !environment.graphics.spicePassword { options.append("disable-ticketing=on") }
         if let directory = environment.graphics.spiceTLS, graphics.tlsPort ?? 0 > 0 {
             options.append("x509-dir=\(KeyValueText.escape(directory))")
         }
-        if environment.graphics.spiceSASL { options.append("sasl=on") }
         if let mode = graphics.defaultMode, mode != "any" {
+            try checkSpice(graphics, mode, "spice defaultMode \(mode) requested")
             options.append((mode == "secure" ? "tls-channel" : "plaintext-channel") + "=default")
         }
         for channel in graphics.spice.channels where channel.mode != "any" {
+            try checkSpice(graphics, channel.mode, "spice \(channel.mode) channels set")
             options.append((channel.mode == "secure" ? "tls-channel" : "plaintext-channel") + "=\(channel.name)")
         }
         addSpiceOptions(graphics, &options)
         options.append("seamless-migration=on")
         add("-spice", options.joined(separator: ","))
         if let keymap = graphics.keymap { add("-k", keymap) }
+    }
+
+    /// Refuses channels of a kind for which nothing listens.
+    private func checkSpice(_ graphics: Graphics, _ mode: String, _ what: String) throws(VirtError) {
+        let listensOnPorts =
+            switch graphics.listens.first?.type {
+            case .socket, .none?: false
+            case .address, .network, nil: true
+            }
+        let isThere =
+            mode == "secure"
+            ? listensOnPorts && graphics.tlsPort ?? 0 > 0 : !listensOnPorts || graphics.port ?? 0 > 0
+        guard !isThere else { return }
+        let kind = mode == "secure" ? "TLS" : "plaintext"
+        throw VirtError(
+            .configUnsupported, .qemu, "\(what) in XML configuration, but \(kind) connection is not available")
     }
 
     private func addSpiceOptions(_ graphics: Graphics, _ options: inout [String]) {

@@ -28,6 +28,9 @@ extension CommandBuilder {
             properties.add("vram64_size_mb", (video.vram64 ?? 0) / 1024)
             properties.add("vgamem_mb", video.vgaMemory.map { $0 / 1024 })
         case .virtio:
+            if has(.virtioGpuVirgl), video.driverName != .vhostuser {
+                properties.add("virgl", video.acceleration?.accel3D)
+            }
             if video.blob == true { properties.add("blob", true) }
             properties.add("max_outputs", video.heads)
             if video.driverName == .vhostuser { properties.add("chardev", "chr-vu-\(video.info.alias ?? "")") }

@@ -36,7 +36,7 @@ package struct CharacterSource: Equatable, Sendable {
 
     /// The attribute of the device's element.
     mutating func mapType<M: ElementMapper>(_ x: inout M) throws {
-        try x.attribute("type", &type, invalid: .unsupported("unknown type presented to host for character device:"))
+        try x.attribute("type", &type, invalid: .characterType)
     }
 
     /// The children of the device's element.
@@ -189,4 +189,10 @@ package struct CharacterSource: Equatable, Sendable {
             try x.attribute("append", &append, .onOff)
         }
     }
+}
+
+extension InvalidValue {
+    /// The error for what is no kind of host end.
+    fileprivate static let characterType = InvalidValue(
+        .configUnsupported, "unknown type presented to host for character device:", quoted: false)
 }

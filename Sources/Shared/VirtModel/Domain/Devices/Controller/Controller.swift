@@ -32,12 +32,12 @@ package struct Controller: GuestDevice {
     }
 
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
-        try x.required("type", &type, invalid: nil)
+        try mapType(&x)
         try mapIndex(&x)
-        try x.attribute("model", &model)
-        try x.attribute("ports", &ports)
-        try x.attribute("vectors", &vectors)
-        try x.attribute("maxGrantFrames", &maxGrantFrames)
+        try x.attribute("model", &model, invalid: .unsupported("Unknown model type"))
+        if type == .virtioSerial || type == .usb { try x.attribute("ports", &ports) }
+        if type == .virtioSerial { try x.attribute("vectors", &vectors) }
+        if type == .xenbus { try x.attribute("maxGrantFrames", &maxGrantFrames) }
         if type == .pci {
             try x.valueElement("model", "name", &modelName)
             try x.element("target", &target)
@@ -51,22 +51,32 @@ package struct Controller: GuestDevice {
         }
     }
 
+    /// libvirt's oldest kind of controller is the one that needs no word.
+    private mutating func mapType<M: ElementMapper>(_ x: inout M) throws {
+        var kind: Kind? = x.isReading ? nil : type
+        try x.attribute("type", &kind)
+        type = kind ?? .ide
+    }
+
     private mutating func mapIndex<M: ElementMapper>(_ x: inout M) throws {
         var text: String? = index.map { String($0) }
         try x.attribute("index", &text)
         guard x.isReading, let text else { return }
-        guard let number: UInt32 = IntegerText.parse(text), number <= UInt32(Int32.max) else {
+        guard let number: Int32 = IntegerText.parse(text) else {
+            throw VirtError.invalidAttribute(
+                "index", of: "controller", value: text, expectation: ". Expected integer value")
+        }
+        guard number >= 0 else {
             throw VirtError.invalidAttribute(
                 "index", of: "controller", value: text, expectation: ". Expected non-negative value")
         }
-        index = number
+        index = UInt32(number)
     }
 
     private func checkModel() throws(VirtError) {
         guard let model else { return }
         guard model.kinds.contains(type) else {
-            throw VirtError(
-                .internalError, .domain, "Unknown model type '\(model.rawValue)'")
+            throw VirtError.unsupported("Unknown model type '\(model.rawValue)'")
         }
     }
 
@@ -136,6 +146,7 @@ extension Controller {
 
     private mutating func completeUSB(_ context: DomainCompletion) throws(VirtError) {
         if model == nil { model = defaultUSBModel(context) }
+        if model == ControllerModel.none { info.address = nil }
         if model == .qusb1 || model == .qusb2 {
             throw VirtError.unsupported("USB controller model type 'qusb1' or 'qusb2' is not supported in qemu", .qemu)
         }
@@ -166,6 +177,9 @@ extension Controller {
         if isRoot, index != 0, !machine.isPSeries {
             throw VirtError.malformed("pci-root and pcie-root controllers should have index 0", .qemu)
         }
+        if isRoot, info.address != nil {
+            throw VirtError.unsupported("pci-root and pcie-root controllers should not have an address")
+        }
         if model == .pciExpanderBus, !machine.isI440FX {
             throw VirtError.unsupported(
                 "pci-expander-bus controllers are only supported on 440fx-based machinetypes", .qemu)
@@ -190,6 +204,10 @@ extension Controller {
         if type == .ide, context.machine.hasBuiltInIDE, index ?? 0 > 0 {
             throw VirtError.unsupported(
                 "Only a single IDE controller is supported for this machine type", .qemu)
+        }
+        if type == .ide, !context.machine.hasBuiltInIDE {
+            throw VirtError.unsupported(
+                "IDE controllers are unsupported for this QEMU binary or machine type", .qemu)
         }
         guard type == .pci, context.machine.isPSeries, model == .pciRoot else { return }
         let index = index ?? 0

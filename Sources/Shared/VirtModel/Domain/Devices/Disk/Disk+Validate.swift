@@ -7,9 +7,14 @@ extension Disk {
         if name.utf8.last.map({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) == true {
             throw VirtError.unsupported("invalid disk target '\(name)', partitions can't appear in disk targets")
         }
+        if case .drive(let place) = info.address, let bus = target.bus { try place.validate(bus, context) }
+        try validateKind(name)
         if sgio == .unfiltered { throw VirtError.unsupported("unfiltered sgio is no longer supported", .qemu) }
         try validateFormat()
         try validateAddress(name)
+        if device == .disk || device == .lun, target.bus == .fdc {
+            throw VirtError(.internalError, .domain, "Invalid bus type 'fdc' for disk")
+        }
         try validateSecrets()
         try validateStorage(name, context)
         if vendor != nil || product != nil, target.bus != .scsi {
@@ -23,6 +28,23 @@ extension Disk {
         if device == .floppy, target.bus != .fdc, target.bus != .usb {
             throw VirtError(.internalError, .qemu, "Invalid bus type '\(target.bus?.rawValue ?? "")' for floppy disk")
         }
+    }
+
+    /// What only some kinds of disks have.
+    private func validateKind(_ name: String) throws(VirtError) {
+        if rawIO != nil, device != .lun {
+            throw VirtError.unsupported("rawio can be used only with device='lun'")
+        }
+        if target.removable != nil, target.bus != .usb {
+            throw VirtError.malformed("removable is only valid for usb disks")
+        }
+        if let program = driver?.name, program != "qemu" {
+            throw VirtError.unsupported("unsupported driver name '\(program)' for disk '\(name)'", .qemu)
+        }
+        if driver?.metadataCache != nil, driver?.type != "qcow2" {
+            throw VirtError.unsupported("metadata cache max size control is supported only with qcow2 images", .qemu)
+        }
+        if target.bus != .virtio { try driver?.virtio.refuse() }
     }
 
     private func validateFormat() throws(VirtError) {
@@ -59,6 +81,9 @@ extension Disk {
         }
         if encryption != nil, source.encryption != nil {
             throw VirtError.unsupported("an <encryption> definition already found for disk source")
+        }
+        if let own = encryption ?? source.encryption, own.format == .luks2, own.engine != .librbd {
+            throw VirtError.unsupported("luks2 is currently not supported by the qemu encryption engine", .qemu)
         }
         if (encryption ?? source.encryption)?.cipher != nil {
             throw VirtError.unsupported(

@@ -92,6 +92,7 @@ package struct DiskNetwork: Equatable, Sendable {
             try x.attribute("enabled", &enabled)
             try x.attribute("timeout", &timeout)
             try x.attribute("delay", &delay)
+            if x.isReading, enabled == false { timeout = nil }
         }
     }
 

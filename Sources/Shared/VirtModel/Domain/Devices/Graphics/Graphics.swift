@@ -129,14 +129,9 @@ extension Graphics {
     }
 
     private func validateSpice(_ context: DomainValidation) throws(VirtError) {
-        guard !context.host.spiceTLS else { return }
-        if let tlsPort, tlsPort > 0 {
-            throw VirtError.unsupported(
-                "spice TLS port set in XML configuration, but TLS is disabled in qemu.conf", .qemu)
-        }
-        guard defaultMode == "secure" || spice.channels.contains(where: { $0.mode == "secure" }) else { return }
+        guard !context.host.spiceTLS, let tlsPort, tlsPort > 0 else { return }
         throw VirtError.unsupported(
-            "spice secure channels set in XML configuration, but TLS is disabled in qemu.conf", .qemu)
+            "spice TLS port set in XML configuration, but TLS is disabled in qemu.conf", .qemu)
     }
 
     private func validateHeadless(_ all: [Graphics]) throws(VirtError) {

@@ -35,6 +35,9 @@ package struct Hostdev: GuestDevice {
 
     package mutating func map<M: ElementMapper>(_ x: inout M) throws {
         try x.attribute("mode", &mode)
+        if x.isReading, mode != "subsystem", mode != "capabilities" {
+            throw VirtError.unsupported("unknown hostdev mode '\(mode)'", .domain)
+        }
         if x.isReading, mode != "subsystem" {
             throw VirtError.unsupported("unsupported hostdev mode '\(mode)'", .domain)
         }
@@ -47,8 +50,13 @@ package struct Hostdev: GuestDevice {
         try x.attribute("rawio", &rawIO)
         try x.attribute("model", &model)
         if x.isReading, type == .mdev, model == nil { throw VirtError.missingAttribute("model", of: "hostdev") }
-        try x.attribute("display", &display, .onOff)
-        try x.attribute("ramfb", &ramfb, .onOff)
+        if type == .mdev {
+            try x.attribute("display", &display, .onOff)
+            try x.attribute("ramfb", &ramfb, .onOff)
+        }
+        if let node = x.node, node.child("source") == nil {
+            throw VirtError.malformed("Missing <source> element in hostdev device")
+        }
         try x.valueElement("driver", "name", &driverName)
         try x.element("source", &source, always: true)
         try x.element("teaming", &teaming)
@@ -92,6 +100,9 @@ extension Hostdev {
             throw VirtError.unsupported(
                 "Write filtering of PCI device configuration space is not supported by qemu", .qemu)
         }
+        if type == .pci, let address = info.address, address != .unassigned, address.pci == nil {
+            throw VirtError(.internalError, .domain, "PCI host devices must use 'pci' or 'unassigned' address type")
+        }
         guard type == .mdev else { return }
         if display == true, context.devices.graphics.isEmpty {
             throw VirtError.unsupported(
@@ -104,7 +115,7 @@ extension Hostdev {
     }
 
     /// Whether both are the same device of the host.
-    func isSameDevice(as other: Hostdev) -> Bool {
+    package func isSameDevice(as other: Hostdev) -> Bool {
         guard type == other.type else { return false }
         switch type {
         case .pci: return source.pci == other.source.pci

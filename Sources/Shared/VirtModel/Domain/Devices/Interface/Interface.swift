@@ -101,13 +101,14 @@ package struct Interface: GuestDevice {
         try x.group("tune") { try $0.textElement("sndbuf", &sendBuffer) }
         try x.elements("portForward", &portForwards)
         try info.map(&x, [.boot, .rom])
-        if x.isReading { dropForeignParts() }
+        if x.isReading { try dropForeignParts() }
     }
 
     /// Parts that an interface of the type or model does not have are ignored, as libvirt does.
-    private mutating func dropForeignParts() {
+    private mutating func dropForeignParts() throws(VirtError) {
         let isVirtio = model?.lowercased().hasPrefix("virtio") == true
         if !isVirtio || type == .hostdev {
+            if !isVirtio { try driver?.virtio.refuse() }
             let name = driver?.name
             driver = nil
             if type == .hostdev, let name {

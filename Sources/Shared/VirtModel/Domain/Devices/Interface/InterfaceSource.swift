@@ -36,8 +36,21 @@ package struct InterfaceSource: Equatable, Sendable {
 
     /// Maps the element itself: whether it is there at all depends on the type.
     mutating func map<M: ElementMapper>(_ x: inout M) throws {
+        if let node = x.node { try checkPresence(node) }
         try x.group("source") { try mapContents(&$0) }
         if x.isReading { try check() }
+    }
+
+    /// Some kinds say all that they are in their source.
+    private func checkPresence(_ node: XMLNode) throws(VirtError) {
+        let source = node.child("source")
+        switch type {
+        case .hostdev where source?.child("address") == nil: throw VirtError.malformed("missing source address type")
+        case .server, .client, .mcast, .udp:
+            guard source == nil else { return }
+            throw VirtError.malformed("interface type='\(type.rawValue)' requires a 'source' element")
+        default: return
+        }
     }
 
     private mutating func mapContents<M: ElementMapper>(_ x: inout M) throws {
