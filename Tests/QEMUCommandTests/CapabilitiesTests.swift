@@ -104,6 +104,20 @@ import VirtModel
         }
     }
 
+    @Test func `a guest of KVM has no more processors than KVM gives`() throws {
+        let facts = try Fixture.capabilities()
+        let machine = try #require(facts.machine("q35", kvm: false))
+        for (limit, shown) in [(nil, "288"), (4096, "288"), (240, "240")] as [(UInt32?, String)] {
+            var host = DomainCapabilityFacts.HostSupport()
+            host.maximumVCPUs = limit
+            let text = try DomainCapabilityFacts(
+                facts, emulator: facts.emulator, architecture: "x86_64", machine: machine, kvm: false, host: host,
+                map: nil
+            ).document.format()
+            #expect(text.contains("<vcpu max='\(shown)'/>"))
+        }
+    }
+
     @Test func `domain capabilities follow from the facts`() throws {
         let facts = try Fixture.capabilities()
         let machine = try #require(facts.machine("q35", kvm: false))
@@ -202,6 +216,21 @@ import VirtModel
         var expanded = alone
         map.expand(&expanded)
         #expect(expanded.features.map(\.name) == ["fpu", "sse"])
+    }
+
+    @Test func `a guest gets of the host what it can take along, clients are told all`() throws {
+        var facts = QEMUCapabilities()
+        facts.architecture = "x86_64"
+        facts.tcg.hostCPU = .init(
+            model: "base", knowsMigratability: true,
+            properties: [
+                .init(name: "fpu", value: .boolean(true), migratable: true),
+                .init(name: "sse", value: .boolean(true), migratable: true),
+                .init(name: "invtsc", value: .boolean(true), migratable: false),
+            ])
+        let map = try map()
+        #expect(map.hostModel(facts, kvm: false)?.required == ["sse"])
+        #expect(map.hostModel(facts, kvm: false, onlyMigratable: false)?.required.contains("invtsc") == true)
     }
 
     @Test func `what is optional says nothing of a host`() throws {

@@ -117,10 +117,14 @@ extension CPUMap {
     }
 
     /// The processor that `host-model` stands for; nil where QEMU doesn't tell.
-    package func hostModel(_ capabilities: QEMUCapabilities, kvm isKVM: Bool) -> Description? {
+    ///
+    /// - Parameter onlyMigratable: a guest gets what it can take to another host; what is told of the host is all.
+    package func hostModel(
+        _ capabilities: QEMUCapabilities, kvm isKVM: Bool, onlyMigratable: Bool = true
+    ) -> Description? {
         let accelerator = capabilities.accelerator(kvm: isKVM)
         guard Architecture.isX86(capabilities.architecture), let host = accelerator.hostCPU else { return nil }
-        let (features, identity) = features(of: host, onlyMigratable: true)
+        let (features, identity) = features(of: host, onlyMigratable: onlyMigratable)
         return describe(features, identity, for: .guest, offered: accelerator.cpus)
     }
 

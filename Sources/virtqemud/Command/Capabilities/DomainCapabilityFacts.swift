@@ -21,6 +21,8 @@ package struct DomainCapabilityFacts {
         package var firmware: [String] = []
         package var hasSecureFirmware = false
         package var hasVFIO = false
+        /// How many processors KVM gives a guest; nil where it is not asked.
+        package var maximumVCPUs: UInt32?
         package var hasTPMEmulator = false
         /// Versions of the TPM standard that the emulator has.
         package var tpmVersions: [String] = []
@@ -38,7 +40,7 @@ package struct DomainCapabilityFacts {
         self.facts = facts
         self.emulator = emulator
         self.machine = MachineTraits(architecture: architecture, name: machine.name)
-        maximumCPUs = machine.maximumCPUs
+        maximumCPUs = min(machine.maximumCPUs, host.maximumVCPUs ?? .max)
         self.isKVM = isKVM
         self.host = host
         self.map = map
@@ -90,7 +92,7 @@ package struct DomainCapabilityFacts {
     }
 
     private var hostModel: DomainCapabilities.Mode {
-        guard let description = map?.hostModel(facts, kvm: isKVM) else {
+        guard let description = map?.hostModel(facts, kvm: isKVM, onlyMigratable: false) else {
             return DomainCapabilities.Mode("host-model", supported: false)
         }
         let cpu = description.cpu(fallback: .forbid)

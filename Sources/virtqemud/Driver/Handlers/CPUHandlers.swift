@@ -40,7 +40,9 @@ enum CPUHandlers {
                 virtType: arguments.virttype)
             let hypervisor = try await target.resolve(driver)
             let map = try await optionalModels(of: hypervisor.architecture)
-            guard let map, let host = map.hostModel(hypervisor.facts, kvm: hypervisor.isKVM) else {
+            guard let map,
+                let host = map.hostModel(hypervisor.facts, kvm: hypervisor.isKVM, onlyMigratable: false)
+            else {
                 throw unsupported(hypervisor, "reporting CPU model")
             }
             let document = try await read(arguments.xmlCPU, arguments.flags)

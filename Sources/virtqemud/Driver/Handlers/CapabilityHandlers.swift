@@ -98,6 +98,7 @@ enum CapabilityHandlers {
             host.hasTPMEmulator = tpm.isInstalled
             host.tpmVersions = tpm.versions
             host.hasVFIO = HostDescription.hasVFIO
+            if hypervisor.isKVM { host.maximumVCPUs = UInt32(clamping: try KVMDevice.maximumVCPUs()) }
             return (host, HostDescription.map(for: hypervisor.architecture))
         }
         return DomainCapabilityFacts(

@@ -61,17 +61,7 @@ enum HostHandlers {
         // libvirt's answer since QEMU had no more; domain capabilities tell the limit of a machine type.
         case nil, "qemu": return 16
         case "kvm":
-            return try await BlockingPool.shared.run {
-                let descriptor = unsafe open("/dev/kvm", O_RDONLY | O_CLOEXEC)
-                guard descriptor >= 0 else { throw VirtError.system(errno, .none, "Unable to open /dev/kvm") }
-                let device = OwnedDescriptor(descriptor)
-                // KVM_CAP_MAX_VCPUS, else what it recommends (KVM_CAP_NR_VCPUS).
-                for capability: Int32 in [66, 9] {
-                    let count = clinux_kvm_extension(device.rawValue, capability)
-                    if count > 0 { return count }
-                }
-                return 4
-            }
+            return try await BlockingPool.shared.run { try KVMDevice.maximumVCPUs() }
         case .some: throw VirtError(.invalidArg, .qemu, "unknown type '\(type ?? "")'")
         }
     }
