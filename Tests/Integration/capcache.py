@@ -15,7 +15,7 @@ RUNS = "/run/emulator/runs"
 
 
 def make_emulator():
-    """An emulator that counts how often it is started."""
+    """An emulator that counts how often it is started, and that no daemon has in its memory."""
     os.makedirs(os.path.dirname(EMULATOR), exist_ok=True)
     with open(EMULATOR, "w") as file:
         file.write(f'#!/bin/sh\necho run >>{RUNS}\nexec /usr/bin/qemu-system-x86_64 "$@"\n')
@@ -24,6 +24,7 @@ def make_emulator():
         os.fchmod(file.fileno(), 0o666)
     for path in glob.glob(f"{CACHE}/*"):
         os.unlink(path)
+    change_emulator()
 
 
 def change_emulator():

@@ -228,6 +228,7 @@ import VirtModel
                 .init(name: "sse", value: .boolean(true), migratable: true),
                 .init(name: "invtsc", value: .boolean(true), migratable: false),
             ])
+        facts.tcg.cpus = [.init(name: "old")]
         let map = try map()
         #expect(map.hostModel(facts, kvm: false)?.required == ["sse"])
         #expect(map.hostModel(facts, kvm: false, onlyMigratable: false)?.required.contains("invtsc") == true)

@@ -8,7 +8,7 @@ import VirtOS
 @testable import QEMUDriver
 
 /// Probing without an emulator: the answers of a QEMU 7.2 were recorded (`UPDATE_FIXTURES=1` records them anew).
-@Suite(.timeLimit(.minutes(2))) struct CapabilityReplayTests {
+@Suite(.timeLimit(.minutes(2)), .serialized) struct CapabilityReplayTests {
     private static let binary = "/usr/bin/qemu-system-x86_64"
     private static let directory =
         #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
@@ -18,7 +18,9 @@ import VirtOS
         String(decoding: try FileSystem.read(directory + name, limit: 4 << 20), as: UTF8.self)
     }
 
-    private static func recorded() throws -> RecordedQEMU { try RecordedQEMU(dialogue: text("x86_64.dialogue.jsonl")) }
+    private static let loaded = Result { try RecordedQEMU(dialogue: text("x86_64.dialogue.jsonl")) }
+
+    private static func recorded() throws -> RecordedQEMU { try loaded.get() }
 
     @Test(.enabled(if: getenv("UPDATE_FIXTURES") != nil && access(binary, X_OK) == 0))
     func `a dialogue is recorded`() async throws {
@@ -102,12 +104,15 @@ import VirtOS
 }
 
 /// QEMUs that break: each gives a clear error in finite time.
-@Suite(.timeLimit(.minutes(2))) struct HostileDialogueTests {
-    private static func recorded() throws -> RecordedQEMU {
+@Suite(.timeLimit(.minutes(2)), .serialized) struct HostileDialogueTests {
+    private static let loaded = Result {
         let directory = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast()
         let path = directory.joined(separator: "/") + "/Fixtures/x86_64.dialogue.jsonl"
-        return try RecordedQEMU(dialogue: String(decoding: try FileSystem.read(path, limit: 4 << 20), as: UTF8.self))
+        let text = String(decoding: try FileSystem.read(path, limit: 4 << 20), as: UTF8.self)
+        return try RecordedQEMU(dialogue: text).abridged
     }
+
+    private static func recorded() throws -> RecordedQEMU { try loaded.get() }
 
     private static func message(_ qemu: RecordedQEMU, timeout: Duration = .seconds(30)) async throws -> String {
         do {
