@@ -43,5 +43,5 @@ if [ -e /dev/kvm ]; then
 fi
 ip link set lo up
 export HOME=/run/home LC_ALL=C
-unset XDG_RUNTIME_DIR DISPLAY DBUS_SESSION_BUS_ADDRESS
+unset XDG_RUNTIME_DIR DISPLAY DBUS_SESSION_BUS_ADDRESS TMPDIR
 "$@"
