@@ -78,6 +78,8 @@ final class FakeQEMU: Sendable {
     /// Ends the process and its connection, as a guest's end does.
     func end() {
         process.kill(SIGKILL)
+        // Whoever waits for a connection waits no more.
+        shutdown(listener.rawValue, Int32(SHUT_RDWR))
         if let socket = connection.withLock({ $0 }) { shutdown(socket.rawValue, Int32(SHUT_RDWR)) }
     }
 

@@ -16,7 +16,8 @@ package final class ClientHandle: Sendable, Hashable {
         var hasCloseCallback = false
         var isClosed = false
         var closeActions: [@Sendable () -> Void] = []
-        weak var connection: Connection?
+        /// Until it is closed. Not a weak reference: those make an object slower for all who use it.
+        var connection: Connection?
     }
 
     /// Unique within its server, counted from 1.

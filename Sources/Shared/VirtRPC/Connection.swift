@@ -201,8 +201,8 @@ actor Connection {
     }
 
     private func scheduleKeepalive() {
-        keepaliveTimer = loop.schedule(after: .seconds(Int64(keepalive.interval))) { [weak self] in
-            self?.assumeIsolated { $0.tickKeepalive() }
+        keepaliveTimer = loop.schedule(after: .seconds(Int64(keepalive.interval))) { [unowned self] in
+            assumeIsolated { $0.tickKeepalive() }
         }
     }
 

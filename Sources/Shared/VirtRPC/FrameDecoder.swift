@@ -18,11 +18,17 @@ package struct Frame {
 extension Frame {
     /// A whole message that came as the content of another one.
     package init(message: ArraySlice<UInt8>, descriptors: [DescriptorBox]) throws(VirtError) {
-        var reader = XDRReader(message)
-        let length = try reader.uint32()
-        let header = try MessageHeader(from: &reader)
-        let count = header.carriesDescriptors ? try reader.uint32() : 0
-        guard Int(length) == message.count, Int(count) == descriptors.count else { throw XDRReader.failure }
+        guard message.count >= MessageHeader.size else { throw XDRReader.failure }
+        let (length, header) = unsafe message.withUnsafeBytes { bytes in
+            unsafe (Int(bytes.word(at: 0)), MessageHeader(bytes, at: 0))
+        }
+        guard length == message.count else { throw XDRReader.failure }
+        var count = 0
+        if header.carriesDescriptors {
+            guard length >= MessageHeader.size + 4 else { throw XDRReader.failure }
+            count = unsafe message.withUnsafeBytes { unsafe Int($0.word(at: MessageHeader.size)) }
+        }
+        guard count == descriptors.count else { throw XDRReader.failure }
         self.init(header: header, bytes: message, descriptors: descriptors)
     }
 
@@ -32,7 +38,23 @@ extension Frame {
     }
 }
 
+extension UnsafeRawBufferPointer {
+    /// The XDR word at an offset that has four bytes.
+    fileprivate func word(at offset: Int) -> UInt32 {
+        unsafe UInt32(bigEndian: loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+    }
+}
+
 extension MessageHeader {
+    /// Reads the header of a message whose length word is at an offset; all of it is there.
+    fileprivate init(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+        func word(_ place: Int) -> UInt32 { unsafe bytes.word(at: offset + place) }
+        self.init(
+            program: word(4), version: word(8), procedure: Int32(bitPattern: word(12)),
+            type: .init(rawValue: Int32(bitPattern: word(16))), serial: word(20),
+            status: .init(rawValue: Int32(bitPattern: word(24))))
+    }
+
     /// The payload starts with a descriptor count, and as many carrier bytes follow the message.
     package var carriesDescriptors: Bool { type == .callWithDescriptors || type == .replyWithDescriptors }
 }
@@ -127,11 +149,7 @@ package struct FrameDecoder {
 
     /// The header at `start`, all of which is there.
     private func header() -> MessageHeader {
-        MessageHeader(
-            program: word(at: start + 4), version: word(at: start + 8),
-            procedure: Int32(bitPattern: word(at: start + 12)),
-            type: .init(rawValue: Int32(bitPattern: word(at: start + 16))), serial: word(at: start + 20),
-            status: .init(rawValue: Int32(bitPattern: word(at: start + 24))))
+        unsafe storage.withUnsafeBytes { unsafe MessageHeader($0, at: start) }
     }
 
     private func checkNoneArrived(before length: UInt64) throws(VirtError) {
@@ -184,8 +202,7 @@ package struct FrameDecoder {
     }
 
     private func word(at index: Int) -> UInt32 {
-        unsafe UInt32(
-            bigEndian: storage.withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: index, as: UInt32.self) })
+        unsafe storage.withUnsafeBytes { unsafe $0.word(at: index) }
     }
 
     private static func violation(_ text: String) -> VirtError {

@@ -38,17 +38,18 @@ struct OutputQueue {
     ) {
         let size = MessageHeader.size + (header.carriesDescriptors ? 4 : 0) + content.count
         bytes += size
-        for word in [
-            UInt32(truncatingIfNeeded: size), header.program, header.version, UInt32(bitPattern: header.procedure),
-            UInt32(bitPattern: header.type.rawValue), header.serial, UInt32(bitPattern: header.status.rawValue),
-        ] { append(word) }
-        if header.carriesDescriptors { append(UInt32(descriptors.count)) }
+        append([
+            UInt32(truncatingIfNeeded: size).bigEndian, header.program.bigEndian, header.version.bigEndian,
+            UInt32(bitPattern: header.procedure).bigEndian, UInt32(bitPattern: header.type.rawValue).bigEndian,
+            header.serial.bigEndian, UInt32(bitPattern: header.status.rawValue).bigEndian,
+        ])
+        if header.carriesDescriptors { append([UInt32(descriptors.count).bigEndian]) }
         tail.append(contentsOf: content)
         closeSegment(descriptors)
     }
 
-    private mutating func append(_ word: UInt32) {
-        unsafe withUnsafeBytes(of: word.bigEndian) { unsafe tail.append(contentsOf: $0) }
+    private mutating func append<let count: Int>(_ words: InlineArray<count, UInt32>) {
+        unsafe words.span.withUnsafeBytes { unsafe tail.append(contentsOf: $0) }
     }
 
     /// Adds a message without descriptors that lies in a larger buffer.

@@ -145,11 +145,12 @@ final class Upstream {
         retry?.cancel()
         retry = nil
         state = .opening
-        dialer.open(readOnly: client.isReadOnly) { [weak self, dialer] result in
+        // It is always answered, even when the client has gone meanwhile.
+        dialer.open(readOnly: client.isReadOnly) { [self] result in
             switch result {
-            case .failure(let error): self?.connectFailed(error)
+            case .failure(let error): connectFailed(error)
             case .success(let port):
-                if let self, !self.isClosed { return self.connected(port) }
+                if !isClosed { return connected(port) }
                 port.close(.endOfFile)
                 dialer.ended(port, byDaemon: false)
             }
@@ -189,9 +190,9 @@ final class Upstream {
     private func scheduleRetry(_ elapsed: Duration) {
         guard !isClosed, retry == nil, !queue.isEmpty || !opens.isEmpty || !registrations.isEmpty else { return }
         let delay: Duration = elapsed < .seconds(2) ? .milliseconds(50) : .seconds(1)
-        retry = client.loop.schedule(after: delay) { [weak self] in
-            self?.retry = nil
-            self?.connect()
+        retry = client.loop.schedule(after: delay) { [unowned self] in
+            retry = nil
+            connect()
         }
     }
 

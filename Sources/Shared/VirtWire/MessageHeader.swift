@@ -1,31 +1,52 @@
 package import VirtCore
 
 /// The header of every message (virNetMessageHeader); on the wire the length word of the whole message precedes it.
+@usableFromInline
 package struct MessageHeader: XDRCodable {
     /// What a message is (virNetMessageType). Any number can arrive.
+    @usableFromInline
     package struct Kind: RawRepresentable, Hashable, Sendable {
+        @usableFromInline
         package let rawValue: Int32
+        @inlinable
         package init(rawValue: Int32) { self.rawValue = rawValue }
+        @inlinable
+        package static func == (left: Kind, right: Kind) -> Bool { left.rawValue == right.rawValue }
 
-        package static let call = Kind(rawValue: 0)
-        package static let reply = Kind(rawValue: 1)
+        @inlinable
+        package static var call: Kind { Kind(rawValue: 0) }
+        @inlinable
+        package static var reply: Kind { Kind(rawValue: 1) }
         /// An event, and every keepalive message.
-        package static let message = Kind(rawValue: 2)
-        package static let stream = Kind(rawValue: 3)
-        package static let callWithDescriptors = Kind(rawValue: 4)
-        package static let replyWithDescriptors = Kind(rawValue: 5)
-        package static let streamHole = Kind(rawValue: 6)
+        @inlinable
+        package static var message: Kind { Kind(rawValue: 2) }
+        @inlinable
+        package static var stream: Kind { Kind(rawValue: 3) }
+        @inlinable
+        package static var callWithDescriptors: Kind { Kind(rawValue: 4) }
+        @inlinable
+        package static var replyWithDescriptors: Kind { Kind(rawValue: 5) }
+        @inlinable
+        package static var streamHole: Kind { Kind(rawValue: 6) }
     }
 
     /// How a call or a stream packet went (virNetMessageStatus). Any number can arrive.
+    @usableFromInline
     package struct Status: RawRepresentable, Hashable, Sendable {
+        @usableFromInline
         package let rawValue: Int32
+        @inlinable
         package init(rawValue: Int32) { self.rawValue = rawValue }
+        @inlinable
+        package static func == (left: Status, right: Status) -> Bool { left.rawValue == right.rawValue }
 
-        package static let ok = Status(rawValue: 0)
-        package static let error = Status(rawValue: 1)
+        @inlinable
+        package static var ok: Status { Status(rawValue: 0) }
+        @inlinable
+        package static var error: Status { Status(rawValue: 1) }
         /// More of a stream's data.
-        package static let `continue` = Status(rawValue: 2)
+        @inlinable
+        package static var `continue`: Status { Status(rawValue: 2) }
     }
 
     /// Bytes of the length word and the header.

@@ -18,8 +18,8 @@ package protocol EventMessage: SendableMetatype {
     static var descriptor: ProcedureDescriptor { get }
 }
 
-/// What is known of a procedure before its arguments are read.
-package struct ProcedureDescriptor: Sendable {
+/// What is known of a procedure before its arguments are read. A class: every call looks at one, none copies it.
+package final class ProcedureDescriptor: Sendable {
     /// Whether a call may run on the workers that are kept for calls which never wait long.
     package enum Priority: Sendable { case low, high }
 

@@ -1,3 +1,4 @@
+import VirtCore
 import VirtModel
 import VirtXML
 
@@ -52,5 +53,17 @@ enum DomainFixture {
     static func place(_ info: DeviceInfo?) -> String? {
         guard case .pci(let address) = info?.address else { return nil }
         return address.text
+    }
+
+    /// What a document is refused with; nil when it is taken.
+    static func refusal(_ text: String) -> VirtError? {
+        do {
+            var domain = try Domain.parse(text)
+            try domain.complete(context)
+            try domain.validate(context)
+            return nil
+        } catch {
+            return error as? VirtError
+        }
     }
 }

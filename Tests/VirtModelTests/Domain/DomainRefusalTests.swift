@@ -6,17 +6,6 @@ import VirtXML
 /// Documents with one thing wrong: the code and the text are libvirt's.
 @Suite("Refusing what one value says")
 struct DomainRefusalTests {
-    private func refusal(_ text: String) -> VirtError? {
-        do {
-            var domain = try Domain.parse(text)
-            try domain.complete(DomainFixture.context)
-            try domain.validate(DomainFixture.context)
-            return nil
-        } catch {
-            return error as? VirtError
-        }
-    }
-
     private static let unsupported = "unsupported configuration: "
     private static let disk = "<disk type='file'><source file='/a'/><target dev='vda' bus='virtio'/>"
 
@@ -117,7 +106,7 @@ struct DomainRefusalTests {
             ),
         ])
     func devices(text: String, code: VirtError.Code, message: String) {
-        let error = refusal(DomainFixture.document(text))
+        let error = DomainFixture.refusal(DomainFixture.document(text))
         #expect(error?.code == code)
         #expect(error?.message == message)
     }
@@ -166,7 +155,7 @@ struct DomainRefusalTests {
             ),
         ])
     func disks(text: String, code: VirtError.Code, message: String) {
-        let error = refusal(DomainFixture.document(text))
+        let error = DomainFixture.refusal(DomainFixture.document(text))
         #expect(error?.code == code)
         #expect(error?.message == message)
     }
@@ -225,7 +214,7 @@ struct DomainRefusalTests {
             ),
         ])
     func guest(text: String, code: VirtError.Code, message: String) {
-        let error = refusal(DomainFixture.document("", text))
+        let error = DomainFixture.refusal(DomainFixture.document("", text))
         #expect(error?.code == code)
         #expect(error?.message == message)
     }
@@ -287,7 +276,7 @@ struct DomainRefusalTests {
             ),
         ])
     func processor(text: String, code: VirtError.Code, message: String) {
-        let error = refusal(DomainFixture.document("", text))
+        let error = DomainFixture.refusal(DomainFixture.document("", text))
         #expect(error?.code == code)
         #expect(error?.message == message)
     }
@@ -309,9 +298,9 @@ struct DomainRefusalTests {
     @Test("of the kind of guest")
     func kind() {
         let other = DomainFixture.document("").replacing(">hvm<", with: ">vm<")
-        #expect(refusal(other)?.message == "unsupported configuration: unknown OS type 'vm'")
+        #expect(DomainFixture.refusal(other)?.message == "unsupported configuration: unknown OS type 'vm'")
         #expect(
-            refusal(DomainFixture.document(arch: "z80", ""))?.message
+            DomainFixture.refusal(DomainFixture.document(arch: "z80", ""))?.message
                 == "unsupported configuration: Unknown architecture z80")
     }
 
@@ -346,7 +335,7 @@ struct DomainRefusalTests {
             + "<cpu><numa><cell id='0' cpus='0' memory='512' unit='MiB'/></numa></cpu>"
         let memory = "<memory model='dimm'><target><size unit='MiB'>128</size></target></memory>"
         #expect(
-            refusal(DomainFixture.document(memory, numa))?.message
+            DomainFixture.refusal(DomainFixture.document(memory, numa))?.message
                 == "unsupported configuration: target NUMA node needs to be specified for memory device")
     }
 }

@@ -5,17 +5,6 @@ import VirtXML
 
 @Suite("Refusing domains")
 struct DomainValidationTests {
-    private func refusal(_ text: String) -> VirtError? {
-        do {
-            var domain = try Domain.parse(text)
-            try domain.complete(DomainFixture.context)
-            try domain.validate(DomainFixture.context)
-            return nil
-        } catch {
-            return error as? VirtError
-        }
-    }
-
     @Test(
         "what a document must have is asked for by name",
         arguments: [
@@ -34,7 +23,7 @@ struct DomainValidationTests {
             ("<network/>", .xmlError, "XML error: expecting root element of 'domain', not 'network'"),
         ])
     func missing(text: String, code: VirtError.Code, message: String) {
-        let error = refusal(text)
+        let error = DomainFixture.refusal(text)
         #expect(error?.code == code)
         #expect(error?.message == message)
     }
@@ -85,7 +74,7 @@ struct DomainValidationTests {
             ),
         ])
     func devices(text: String, code: VirtError.Code, message: String) {
-        let error = refusal(DomainFixture.document(text))
+        let error = DomainFixture.refusal(DomainFixture.document(text))
         #expect(error?.code == code)
         #expect(error?.message == message)
     }
@@ -113,7 +102,7 @@ struct DomainValidationTests {
     @Test("of two wrong devices, libvirt's first is told", arguments: 1..<wrong.count)
     func order(later: Int) {
         for earlier in 0..<later {
-            let error = refusal(DomainFixture.document(Self.wrong[later].xml + Self.wrong[earlier].xml))
+            let error = DomainFixture.refusal(DomainFixture.document(Self.wrong[later].xml + Self.wrong[earlier].xml))
             #expect(error?.message.contains(Self.wrong[earlier].message) == true, "\(error?.message ?? "")")
         }
     }
@@ -121,15 +110,15 @@ struct DomainValidationTests {
     @Test("machines and types that no emulator has are refused")
     func emulators() {
         #expect(
-            refusal(DomainFixture.document(machine: "nosuch", ""))?.message
+            DomainFixture.refusal(DomainFixture.document(machine: "nosuch", ""))?.message
                 == "unsupported configuration: Emulator '/usr/bin/qemu-system-x86_64' does not support machine "
                 + "type 'nosuch'"
         )
         #expect(
-            refusal(DomainFixture.document("").replacing("type='qemu'", with: "type='kvm'"))?.message
+            DomainFixture.refusal(DomainFixture.document("").replacing("type='qemu'", with: "type='kvm'"))?.message
                 == "unsupported configuration: Emulator '/usr/bin/qemu-system-x86_64' does not support virt type 'kvm'")
         #expect(
-            refusal(DomainFixture.document(machine: "m", arch: "sparc", ""))?.message
+            DomainFixture.refusal(DomainFixture.document(machine: "m", arch: "sparc", ""))?.message
                 == "unsupported configuration: No emulator found for arch 'sparc'")
     }
 
@@ -138,7 +127,7 @@ struct DomainValidationTests {
         let whole = Array(DomainFormatTests.whole.utf8)
         for cut in stride(from: 0, to: whole.count, by: max(1, whole.count / 60)) {
             let text = String(decoding: whole[..<cut], as: UTF8.self)
-            #expect(refusal(text) != nil)
+            #expect(DomainFixture.refusal(text) != nil)
         }
         let text = DomainFormatTests.whole
         for value in ["", "-1", "99999999999999999999", "0x", "\u{7F}", "yes", "0"] {
@@ -146,7 +135,7 @@ struct DomainValidationTests {
             where attribute % 2 == 1 {
                 var parts = text.split(separator: "'", omittingEmptySubsequences: false)
                 parts[attribute] = Substring(value)
-                _ = refusal(parts.joined(separator: "'"))
+                _ = DomainFixture.refusal(parts.joined(separator: "'"))
             }
         }
     }
@@ -163,6 +152,6 @@ struct DomainValidationTests {
                 + "port='4294967295'/></channel>",
         ])
     func huge(devices: String) {
-        #expect(refusal(DomainFixture.document(devices)) != nil)
+        #expect(DomainFixture.refusal(DomainFixture.document(devices)) != nil)
     }
 }

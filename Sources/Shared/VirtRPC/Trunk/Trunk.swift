@@ -12,7 +12,7 @@ final class Trunk {
     /// A message with its record's header around it.
     static let largestRecord = FrameDecoder.largestMessage + MessageHeader.size + 4
     /// So much is written at once, without waiting for the end of the turn: the peer has something to do meanwhile.
-    private static let batch = 16 << 10
+    private static let batch = 64 << 10
 
     let loop: EventLoop
     /// The peer opens a channel. Without it, a peer that does so breaks the protocol.
