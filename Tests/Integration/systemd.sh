@@ -96,6 +96,9 @@ export VIRTSWARM_BUILD VIRTSWARM_GUEST VIRTSWARM_STAGE
 VIRTSWARM_BUILD=$(cd "$1" && pwd)
 VIRTSWARM_GUEST=$(cd "$2" && pwd)
 [ "$(id -u)" = 0 ] || { echo "the systemd tests need root: namespaces and control groups"; exit 1; }
+for program in virtqemud virtnetworkd virtstoraged virtlogd virtlockd virtproxyd virtleaseshelper; do
+    [ -x "$VIRTSWARM_BUILD/$program" ] || { echo "there is no $program in $VIRTSWARM_BUILD"; exit 1; }
+done
 [ -x $manager ] || skip "no $manager"
 export VIRTSWARM_PRIVATE="/run /var/lib/libvirt /var/log/libvirt /var/cache/libvirt /etc/libvirt /etc/systemd/system"
 case $here:$VIRTSWARM_BUILD:$VIRTSWARM_GUEST in
