@@ -61,6 +61,38 @@ private final class FakeSysfs {
         #expect(try sysfs.text("bus/pci/drivers_probe") == address)
     }
 
+    /// A modprobe that does what the script says.
+    private func loader(_ script: String, in sysfs: FakeSysfs) throws -> KernelModule {
+        let path = "\(sysfs.root)/modprobe"
+        try FileSystem.atomicWrite(path, Array("#!/bin/sh\n\(script)\n".utf8), mode: 0o700)
+        return KernelModule(name: "vfio-pci", loader: path)
+    }
+
+    @Test func `the guests' driver is loaded where it is missing`() async throws {
+        let sysfs = try FakeSysfs()
+        let drivers = "\(sysfs.root)/bus/pci/drivers"
+        try FileSystem.removeTree("\(drivers)/vfio-pci")
+        let module = try loader(#"[ "$*" = "-b vfio-pci" ] && mkdir "\#(drivers)/vfio-pci""#, in: sysfs)
+        try await PCIAssignment(sysfs: sysfs.root).requireGuestDriver(module)
+        #expect(FileSystem.isDirectory("\(drivers)/vfio-pci"))
+        // It is there now: nothing is loaded.
+        try await PCIAssignment(sysfs: sysfs.root).requireGuestDriver(KernelModule(name: "none", loader: "/none"))
+    }
+
+    @Test(arguments: [
+        ("exit 1", ""), (#"[ "$1" != -c ] || echo "blacklist vfio_pci_core""#, ""),
+        (#"[ "$1" != -c ] || echo "blacklist vfio_pci""#, ": administratively prohibited"),
+    ])
+    func `a driver that cannot be loaded is an error that says why`(script: String, reason: String) async throws {
+        let sysfs = try FakeSysfs()
+        try FileSystem.removeTree("\(sysfs.root)/bus/pci/drivers/vfio-pci")
+        let module = try loader(script, in: sysfs)
+        let error = await #expect(throws: VirtError.self) {
+            try await PCIAssignment(sysfs: sysfs.root).requireGuestDriver(module)
+        }
+        #expect(error?.message == "internal error: Failed to load PCI stub module vfio-pci\(reason)")
+    }
+
     @Test func `a device that is not there`() throws {
         let error = #expect(throws: VirtError.self) { try PCIAssignment(sysfs: "/nonexistent").detach(address) }
         #expect(

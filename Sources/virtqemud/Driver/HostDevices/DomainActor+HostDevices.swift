@@ -35,6 +35,7 @@ extension DomainActor {
             try claims.claim(.pci(device.address), for: name)
             plan.undo.add("PCI device") { await Self.giveBack(device, of: name, claims) }
             if device.isManaged {
+                try await PCIAssignment().requireGuestDriver()
                 let isTaken = try await BlockingPool.shared.run { try PCIAssignment().detach(device.address) }
                 if !isTaken { claims.keepDriver(.pci(device.address)) }
             } else {

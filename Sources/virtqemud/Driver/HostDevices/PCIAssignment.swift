@@ -2,7 +2,7 @@ import Glibc
 import VirtCore
 import VirtOS
 
-/// Takes PCI devices from the host's drivers for a guest, and gives them back. All of it blocks.
+/// Takes PCI devices from the host's drivers for a guest, and gives them back. What is not async blocks.
 struct PCIAssignment: Sendable {
     /// Where sysfs is.
     var sysfs = "/sys"
@@ -36,13 +36,20 @@ struct PCIAssignment: Sendable {
         FileSystem.linkTarget(link).flatMap { $0.split(separator: "/").last }.map { "/dev/vfio/\($0)" }
     }
 
-    /// Hands a device to the guests' driver. True: another driver, or none, had it before.
+    /// Has the kernel load the guests' driver where it is not there yet.
+    func requireGuestDriver(_ module: KernelModule = KernelModule(name: guestDriver)) async throws {
+        let directory = "\(sysfs)/bus/pci/drivers/\(Self.guestDriver)"
+        if FileSystem.isDirectory(directory) { return }
+        await module.load()
+        if FileSystem.isDirectory(directory) { return }
+        let reason = await module.isProhibited() ? ": administratively prohibited" : ""
+        throw VirtError(.internalError, .none, "Failed to load PCI stub module \(module.name)\(reason)")
+    }
+
+    /// Hands a device to the guests' driver, which must be there. True: another driver, or none, had it before.
     func detach(_ address: String) throws(VirtError) -> Bool {
         try require(address)
         if driver(of: address) == Self.guestDriver { return false }
-        guard FileSystem.isDirectory("\(sysfs)/bus/pci/drivers/\(Self.guestDriver)") else {
-            throw VirtError(.internalError, .none, "Failed to load PCI stub module \(Self.guestDriver)")
-        }
         try bind(address, to: Self.guestDriver)
         guard driver(of: address) == Self.guestDriver else {
             try bind(address, to: "\n")
