@@ -1,3 +1,4 @@
+import QEMUCommand
 import Testing
 import VirtCore
 import VirtModel
@@ -18,6 +19,21 @@ struct DeviceDocumentTests {
         let channel = try DeviceDocument(
             parsing: "<channel type='unix'><target type='virtio' name='org.b.0'/></channel>")
         #expect(channel.devices.channels.first?.name == "org.b.0")
+    }
+
+    @Test(
+        "The new device's alias is found among those that others get with it", arguments: ["vdb", "vdc", "vdd", "vde"])
+    func newAlias(name: String) throws {
+        var before = Domain()
+        before.devices = try DeviceDocument(parsing: disk("vda")).devices
+        before.assignAliases()
+        // C libvirt gives these none.
+        before.devices.panics = [Panic(), Panic()]
+        before.devices.hubs = [Hub()]
+        var after = before
+        try after.devices.append(DeviceDocument(parsing: disk(name)).devices)
+        after.assignAliases()
+        #expect(after.newAlias(since: before) == after.devices.disks.first { $0.target.dev == name }?.info.alias)
     }
 
     @Test("What is no device is refused")

@@ -1,3 +1,4 @@
+import QEMUCommand
 import QEMUMonitor
 import VirtCore
 import VirtModel
@@ -91,5 +92,13 @@ extension Domain {
             if let alias = info.alias { found.insert(alias) }
         }
         return found
+    }
+
+    /// The alias of the device that was added to a guest. C libvirt's guests have devices without one, a panic device for
+    /// instance: those get theirs with the new device, and are not it.
+    func newAlias(since before: Domain) -> String? {
+        var before = before
+        before.assignAliases()
+        return aliases.subtracting(before.aliases).first
     }
 }

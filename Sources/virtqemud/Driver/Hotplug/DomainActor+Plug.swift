@@ -52,7 +52,7 @@ extension DomainActor {
     }
 
     func newAlias(_ domain: Domain) throws -> String {
-        guard let alias = domain.aliases.subtracting(live?.aliases ?? []).first else {
+        guard let live, let alias = domain.newAlias(since: live) else {
             throw VirtError(.operationInvalid, .qemu, "the device has the alias of another one")
         }
         return alias
