@@ -10,8 +10,8 @@ from swarm import read, wait_for
 
 LIBVIRTD = "/usr/sbin/libvirtd"
 CACHE = "/var/cache/libvirt/qemu/capabilities"
-EMULATOR = "/run/emulator/qemu-system-x86_64"
-RUNS = "/run/emulator/runs"
+EMULATOR = "/run/counted/qemu-system-x86_64"
+RUNS = "/run/counted/runs"
 
 
 def make_emulator():

@@ -115,7 +115,7 @@ def defined(swarm, before, after):
 
 def broken_emulator(text):
     """An emulator that is QEMU when it is asked what it can do, and something else when it is a guest."""
-    path = "/run/emulator"
+    path = "/run/broken-emulator"
     with open(path, "w") as file:
         file.write(f"""#!/bin/sh
 case "$*" in *guest={NAME}*) {text} ;; *) exec /usr/bin/qemu-system-x86_64 "$@" ;; esac
