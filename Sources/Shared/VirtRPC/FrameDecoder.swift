@@ -80,6 +80,8 @@ package struct FrameDecoder {
     private var lastLength = 0
     /// Bytes of the largest message that is taken, length word included.
     var limit: Int
+    /// Bytes of the buffer while no larger message comes: a read brings so many.
+    var usualBuffer = smallBuffer
 
     package init(limit: Int = largestMessage) {
         self.limit = limit
@@ -184,9 +186,8 @@ package struct FrameDecoder {
         if start == end {
             start = 0
             end = 0
-            if storage.count > FrameDecoder.largeBuffer, lastLength <= FrameDecoder.smallBuffer {
-                storage = [UInt8](repeating: 0, count: FrameDecoder.smallBuffer)
-            }
+            let isTooLarge = storage.count > FrameDecoder.largeBuffer && lastLength <= usualBuffer
+            if storage.count < usualBuffer || isTooLarge { storage = [UInt8](repeating: 0, count: usualBuffer) }
         }
         guard end == storage.count else { return }
         if start > storage.count / 2 {

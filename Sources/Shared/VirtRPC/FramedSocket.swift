@@ -59,8 +59,9 @@ package final class FramedSocket: MessagePort {
     }
 
     /// From now on it takes and keeps more than a single client's messages.
-    func widen(largestMessage: Int, overflow: Int) {
+    func widen(largestMessage: Int, readSize: Int, overflow: Int) {
         decoder.limit = largestMessage
+        decoder.usualBuffer = readSize
         self.overflow = overflow
     }
 
@@ -146,19 +147,15 @@ package final class FramedSocket: MessagePort {
         if corks == 0 || output.bytes > batch && !wantsWrite { flush() }
     }
 
-    /// Without a copy when it can be written at once and is not one of several small ones.
+    /// Without a copy when it is large, or the only one that is written.
     func forward(_ message: ArraySlice<UInt8>, descriptors: [DescriptorBox]) {
         guard isOpen else { return }
         guard descriptors.isEmpty else { return send(Array(message), descriptors: descriptors) }
-        guard corks == 0 || message.count >= FramedSocket.largeMessage else { return output.append(copying: message) }
-        if !output.isEmpty, !wantsWrite { flush() }
+        let isLarge = message.count >= FramedSocket.largeMessage
+        if isLarge, !output.isEmpty, !wantsWrite { flush() }
         guard isOpen else { return }
-        do {
-            try output.writeThrough(message, to: descriptor.rawValue)
-        } catch {
-            return close(.failed(error))
-        }
-        if !output.isEmpty { flush() }
+        output.append(lending: message)
+        if corks == 0 || isLarge { flush() }
     }
 
     func cork() { corks += 1 }

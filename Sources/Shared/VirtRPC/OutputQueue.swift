@@ -17,11 +17,14 @@ struct OutputQueue {
     private var tail: [UInt8] = []
     /// Bytes of the first buffer that are already written.
     private var written = 0
+    /// The only message that waits, still in the buffer that it came in.
+    private var lent: ArraySlice<UInt8> = []
     private(set) var bytes = 0
 
     var isEmpty: Bool { bytes == 0 && segments.isEmpty }
 
     mutating func append(_ message: [UInt8], descriptors: [DescriptorBox]) {
+        takeLent()
         bytes += message.count
         if tail.isEmpty {
             tail = message
@@ -36,6 +39,7 @@ struct OutputQueue {
     mutating func append(
         _ header: MessageHeader, copying content: ArraySlice<UInt8>, descriptors: [DescriptorBox]
     ) {
+        takeLent()
         let size = MessageHeader.size + (header.carriesDescriptors ? 4 : 0) + content.count
         bytes += size
         append([
@@ -52,21 +56,35 @@ struct OutputQueue {
         unsafe words.span.withUnsafeBytes { unsafe tail.append(contentsOf: $0) }
     }
 
-    /// Adds a message without descriptors that lies in a larger buffer.
-    mutating func append(copying message: ArraySlice<UInt8>) {
+    /// Adds a message without descriptors that lies in a larger buffer. It is not copied if it is written before another
+    /// one is added; that buffer is not to be changed before (or it is copied whole).
+    mutating func append(lending message: ArraySlice<UInt8>) {
+        if isEmpty {
+            lent = message
+        } else {
+            takeLent()
+            tail.append(contentsOf: message)
+        }
         bytes += message.count
-        tail.append(contentsOf: message)
     }
 
-    /// Writes a message straight from where it lies, when nothing waits before it; what the socket does not take is kept.
-    mutating func writeThrough(_ message: ArraySlice<UInt8>, to descriptor: Int32) throws(VirtError) {
-        guard isEmpty else { return append(copying: message) }
-        let result = unsafe message.withUnsafeBytes { unsafe UnixSocket.send(descriptor, $0) }
+    private mutating func takeLent() {
+        guard !lent.isEmpty else { return }
+        tail.append(contentsOf: lent)
+        lent = []
+    }
+
+    /// Writes the lent message; what the socket does not take is kept.
+    private mutating func writeLent(to descriptor: Int32) throws(VirtError) {
+        let result = unsafe lent.withUnsafeBytes { unsafe UnixSocket.send(descriptor, $0) }
         switch result {
-        case .bytes(let count): if count < message.count { append(copying: message.dropFirst(count)) }
-        case .wouldBlock: append(copying: message)
+        case .bytes(let count):
+            bytes -= count
+            lent.removeFirst(count)
+        case .wouldBlock: break
         case .error(let code): throw .system(code, .rpc, "Cannot write data")
         }
+        takeLent()
     }
 
     private mutating func closeSegment(_ descriptors: [DescriptorBox]) {
@@ -77,6 +95,10 @@ struct OutputQueue {
 
     /// Writes until all is out or the socket takes no more.
     mutating func write(to descriptor: Int32) throws(VirtError) {
+        if !lent.isEmpty {
+            try writeLent(to: descriptor)
+            if !isEmpty { return }
+        }
         while !segments.isEmpty {
             let isOut = try Self.write(&segments[0].bytes, from: &written, to: descriptor, counting: &bytes)
             guard isOut, try writeDescriptors(of: &segments[0], to: descriptor) else { return }

@@ -12,7 +12,9 @@ final class Trunk {
     /// A message with its record's header around it.
     static let largestRecord = FrameDecoder.largestMessage + MessageHeader.size + 4
     /// So much is written at once, without waiting for the end of the turn: the peer has something to do meanwhile.
-    private static let batch = 64 << 10
+    private static let batch = 32 << 10
+    /// Bytes of the buffer for reading.
+    private static let readSize = 64 << 10
 
     let loop: EventLoop
     /// The peer opens a channel. Without it, a peer that does so breaks the protocol.
@@ -35,7 +37,7 @@ final class Trunk {
         socket.onTurnEnd = { [unowned self] in self.turnEnded() }
         socket.onDrained = { [unowned self] in self.drained() }
         socket.onClosed = { [unowned self] ending in self.closed(ending) }
-        socket.widen(largestMessage: Trunk.largestRecord, overflow: Trunk.overflow)
+        socket.widen(largestMessage: Trunk.largestRecord, readSize: Trunk.readSize, overflow: Trunk.overflow)
     }
 
     var isOpen: Bool { socket.isOpen }
