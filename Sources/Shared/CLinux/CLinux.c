@@ -157,6 +157,14 @@ ssize_t clinux_send(int fd, const void *buffer, size_t length, const int *descri
     return RETRY(sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
+ssize_t clinux_send_two(int fd, const void *first, size_t first_length, const void *second, size_t second_length) {
+    if (first_length == 0) return RETRY(send(fd, second, second_length, MSG_NOSIGNAL | MSG_DONTWAIT));
+    struct iovec parts[2] = {
+        {.iov_base = (void *)first, .iov_len = first_length}, {.iov_base = (void *)second, .iov_len = second_length}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    return RETRY(sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
 int clinux_peer_credentials(int fd, pid_t *pid, uid_t *uid, gid_t *gid) {
     struct ucred peer;
     socklen_t length = sizeof peer;

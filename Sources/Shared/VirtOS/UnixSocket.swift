@@ -72,9 +72,27 @@ package enum UnixSocket {
     private static func send(
         _ socket: Int32, _ bytes: UnsafeRawBufferPointer, _ descriptors: UnsafePointer<Int32>?, _ count: Int32
     ) -> SendResult {
-        let result = unsafe clinux_send(socket, bytes.baseAddress, bytes.count, descriptors, count)
+        sendResult(unsafe clinux_send(socket, bytes.baseAddress, bytes.count, descriptors, count))
+    }
+
+    /// Writes once, one buffer behind the other.
+    package static func send(
+        _ socket: Int32, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer
+    ) -> SendResult {
+        sendResult(
+            unsafe clinux_send_two(socket, first.baseAddress, first.count, second.baseAddress, second.count))
+    }
+
+    private static func sendResult(_ result: Int) -> SendResult {
         if result >= 0 { return .bytes(result) }
         return result == -Int(EAGAIN) ? .wouldBlock : .error(Int32(truncatingIfNeeded: -result))
+    }
+
+    /// Lets so many bytes wait in the kernel for the peer; fewer where this process may not ask for so many.
+    package static func setSendBuffer(_ socket: Int32, bytes: Int32) {
+        var size = bytes
+        for option in [SO_SNDBUFFORCE, SO_SNDBUF]
+        where unsafe setsockopt(socket, SOL_SOCKET, option, &size, socklen_t(MemoryLayout<Int32>.size)) == 0 { return }
     }
 
     /// Takes the next client, telling apart why there is none.

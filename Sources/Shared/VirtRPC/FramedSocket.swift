@@ -14,6 +14,8 @@ package final class FramedSocket: MessagePort {
     package static let highWater = 1 << 20
     /// Unwritten bytes at which a peer that does not read is given up.
     static let overflow = 96 << 20
+    /// Replies to many clients at once find room in it, so that they need not be gathered here.
+    private static let wideSendBuffer: Int32 = 1 << 20
     private static let framesPerTurn = 256
     /// From this size on a message is written from where it lies, which costs less than to gather it with others.
     private static let largeMessage = 16 << 10
@@ -62,6 +64,7 @@ package final class FramedSocket: MessagePort {
     func widen(largestMessage: Int, readSize: Int, overflow: Int) {
         decoder.limit = largestMessage
         decoder.usualBuffer = readSize
+        UnixSocket.setSendBuffer(descriptor.rawValue, bytes: FramedSocket.wideSendBuffer)
         self.overflow = overflow
     }
 
@@ -143,7 +146,7 @@ package final class FramedSocket: MessagePort {
         _ header: MessageHeader, _ content: ArraySlice<UInt8>, descriptors: [DescriptorBox], flushAbove batch: Int
     ) {
         guard isOpen else { return }
-        output.append(header, copying: content, descriptors: descriptors)
+        output.append(header, lending: content, descriptors: descriptors)
         if corks == 0 || output.bytes > batch && !wantsWrite { flush() }
     }
 

@@ -12,12 +12,14 @@ struct OutputQueue {
         var descriptors: ArraySlice<DescriptorBox>
     }
 
+    private static let worthLending = 1024
+
     /// Complete segments, those with descriptors.
     private var segments: [Segment] = []
     private var tail: [UInt8] = []
     /// Bytes of the first buffer that are already written.
     private var written = 0
-    /// The only message that waits, still in the buffer that it came in.
+    /// What follows the tail, still in the buffer that it came in.
     private var lent: ArraySlice<UInt8> = []
     private(set) var bytes = 0
 
@@ -34,11 +36,9 @@ struct OutputQueue {
         closeSegment(descriptors)
     }
 
-    /// Adds a message whose content lies in another buffer. A count of descriptors precedes the content if the
-    /// header says so.
-    mutating func append(
-        _ header: MessageHeader, copying content: ArraySlice<UInt8>, descriptors: [DescriptorBox]
-    ) {
+    /// Adds a message whose content lies in another buffer; it is lent as below. A count of descriptors precedes the
+    /// content if the header says so.
+    mutating func append(_ header: MessageHeader, lending content: ArraySlice<UInt8>, descriptors: [DescriptorBox]) {
         takeLent()
         let size = MessageHeader.size + (header.carriesDescriptors ? 4 : 0) + content.count
         bytes += size
@@ -48,7 +48,7 @@ struct OutputQueue {
             header.serial.bigEndian, UInt32(bitPattern: header.status.rawValue).bigEndian,
         ])
         if header.carriesDescriptors { append([UInt32(descriptors.count).bigEndian]) }
-        tail.append(contentsOf: content)
+        lend(content)
         closeSegment(descriptors)
     }
 
@@ -59,52 +59,57 @@ struct OutputQueue {
     /// Adds a message without descriptors that lies in a larger buffer. It is not copied if it is written before another
     /// one is added; that buffer is not to be changed before (or it is copied whole).
     mutating func append(lending message: ArraySlice<UInt8>) {
-        if isEmpty {
-            lent = message
-        } else {
-            takeLent()
-            tail.append(contentsOf: message)
-        }
+        takeLent()
+        lend(message)
         bytes += message.count
     }
 
-    private mutating func takeLent() {
-        guard !lent.isEmpty else { return }
-        tail.append(contentsOf: lent)
-        lent = []
+    /// To keep note of a little costs more than to copy it.
+    private mutating func lend(_ content: ArraySlice<UInt8>) {
+        if content.count < OutputQueue.worthLending { tail.append(contentsOf: content) } else { lent = content }
     }
 
-    /// Writes the lent message; what the socket does not take is kept.
-    private mutating func writeLent(to descriptor: Int32) throws(VirtError) {
-        let result = unsafe lent.withUnsafeBytes { unsafe UnixSocket.send(descriptor, $0) }
-        switch result {
-        case .bytes(let count):
-            bytes -= count
-            lent.removeFirst(count)
-        case .wouldBlock: break
-        case .error(let code): throw .system(code, .rpc, "Cannot write data")
-        }
-        takeLent()
+    /// Copies what is lent; nothing keeps its buffer from then on.
+    private mutating func takeLent() {
+        if !lent.isEmpty { tail.append(contentsOf: lent) }
+        lent = []
     }
 
     private mutating func closeSegment(_ descriptors: [DescriptorBox]) {
         guard !descriptors.isEmpty else { return }
+        takeLent()
         segments.append(Segment(bytes: tail, descriptors: descriptors[...]))
         tail = []
     }
 
     /// Writes until all is out or the socket takes no more.
     mutating func write(to descriptor: Int32) throws(VirtError) {
-        if !lent.isEmpty {
-            try writeLent(to: descriptor)
-            if !isEmpty { return }
-        }
         while !segments.isEmpty {
             let isOut = try Self.write(&segments[0].bytes, from: &written, to: descriptor, counting: &bytes)
-            guard isOut, try writeDescriptors(of: &segments[0], to: descriptor) else { return }
+            guard isOut, try writeDescriptors(of: &segments[0], to: descriptor) else { return takeLent() }
             segments.removeFirst()
         }
+        if !lent.isEmpty { try writeWithLent(to: descriptor) }
         _ = try Self.write(&tail, from: &written, to: descriptor, counting: &bytes)
+    }
+
+    /// Writes the tail and what is lent behind it. What the socket does not take is the tail then.
+    private mutating func writeWithLent(to descriptor: Int32) throws(VirtError) {
+        let from = written
+        let result = unsafe tail.withUnsafeBytes { tail in
+            unsafe lent.withUnsafeBytes {
+                unsafe UnixSocket.send(descriptor, UnsafeRawBufferPointer(rebasing: tail[from...]), $0)
+            }
+        }
+        switch result {
+        case .bytes(let count):
+            bytes -= count
+            written += min(count, tail.count - from)
+            lent.removeFirst(from + count - written)
+        case .wouldBlock: break
+        case .error(let code): throw .system(code, .rpc, "Cannot write data")
+        }
+        takeLent()
     }
 
     /// True when the buffer went out whole; it keeps its capacity up to a limit.

@@ -57,6 +57,7 @@ int clinux_accept(int fd);
 // Receives bytes and up to CLINUX_MAX_DESCRIPTORS descriptors (close-on-exec). *truncated: control data was lost.
 ssize_t clinux_receive(int fd, void *buffer, size_t length, int *descriptors, int *count, bool *truncated);
 ssize_t clinux_send(int fd, const void *buffer, size_t length, const int *descriptors, int count);
+ssize_t clinux_send_two(int fd, const void *first, size_t first_length, const void *second, size_t second_length);
 int clinux_peer_credentials(int fd, pid_t *pid, uid_t *uid, gid_t *gid);
 // The security label of the peer, without a NUL. Length or -errno.
 ssize_t clinux_peer_security(int fd, char *buffer, size_t length);
