@@ -2,14 +2,14 @@
 # run.sh BUILD: the daemons of BUILD and, when it is installed, C libvirtd, each in namespaces of its own, measured in
 # turns by the project's own load generator; prints a table of ratios beside the goals.
 # BENCH_WITHOUT_C=1: ours only.
-# BENCH_SECONDS (2): how long each load lasts. BENCH_DOMAINS (1000): definitions.
-# BENCH_ROUNDS (2): turns; medians count.
+# BENCH_SECONDS (1): how long each load lasts. BENCH_DOMAINS (1000): definitions.
+# BENCH_ROUNDS (5): turns; medians count.
 set -euo pipefail
 build=$(cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
-seconds=${BENCH_SECONDS:-2}
+seconds=${BENCH_SECONDS:-1}
 domains=${BENCH_DOMAINS:-1000}
-rounds=${BENCH_ROUNDS:-2}
+rounds=${BENCH_ROUNDS:-5}
 load=$build/rpcload
 direct=/run/libvirt/virtqemud-sock
 front=/run/libvirt/libvirt-sock
@@ -197,16 +197,15 @@ measure_model() {
 
 measure_definitions() {
     say "  define"
-    local side batch each=$((domains / 4))
-    for batch in a b c d; do
+    local side batch each=$((domains / 8))
+    for batch in a b c d e f g h; do
         for side in $(sides); do
             at "$side" "$load" define "$(socket_of "$side")" "$here/domain.xml" $each "bench-$batch" |
                 value seconds >>"$work/define.$side"
         done
     done
     for side in $(sides); do
-        result[define.$side]=$(awk -v n=$((each * 4)) '{ s += $1 } END { printf "%.3f", s * 1000 / n }' \
-            "$work/define.$side")
+        result[define.$side]=$(median <"$work/define.$side" | awk -v n=$each '{ printf "%.3f", $1 * 1000 / n }')
     done
 }
 
@@ -214,7 +213,7 @@ measure_starts() {
     say "  start-up"
     local side round
     for round in $(seq "$rounds"); do
-        for side in $(sides); do restart "$side" $((domains / 4 * 4)) >>"$work/restart.$side" || true; done
+        for side in $(sides); do restart "$side" $((domains / 8 * 8)) >>"$work/restart.$side" || true; done
     done
     for side in $(sides); do
         result[restart.$side]=$(median <"$work/restart.$side")

@@ -1,6 +1,7 @@
 import Synchronization
 import VirtCore
 import VirtModel
+import VirtOS
 import VirtXML
 
 /// A persistent definition as it is kept: as text, together with what lists, statistics and information calls ask for.
@@ -104,6 +105,8 @@ final class RecentDefinitions: Sendable {
             state.next = (state.next + 1) % state.ring.count
             return oldest
         }
-        if let oldest, oldest !== definition { oldest.forgetModel() }
+        guard let oldest, oldest !== definition else { return }
+        // Its text is read again for that, which the call that took its place need not wait for.
+        if let loop = EventLoop.current { loop.execute { oldest.forgetModel() } } else { oldest.forgetModel() }
     }
 }

@@ -13,16 +13,17 @@ extension QEMUDriver {
     /// Reads a definition and fills in what it leaves open. Its name, UUID, devices and addresses are then settled.
     func readDefinition(_ xml: String, validating: Bool = false) async throws -> Domain {
         if validating { try await SchemaValidation.check(xml, schema: "domain.rng") }
-        var domain = try await parse(xml)
+        guard xml.utf8.count > Self.smallDocument else { return try await read(xml) }
+        // No loop is held up by what is large.
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) { try await read(xml) }
+    }
+
+    private func read(_ xml: String) async throws -> Domain {
+        var domain = try Domain.parse(xml)
         let context = try await completionContext(for: domain)
         try domain.complete(context, isNew: true)
         try domain.validate(context)
         return domain
-    }
-
-    private func parse(_ xml: String) async throws -> Domain {
-        guard xml.utf8.count > Self.smallDocument else { return try Domain.parse(xml) }
-        return try await BlockingPool.shared.run { try Domain.parse(xml) }
     }
 
     /// Fills in what a definition leaves open.

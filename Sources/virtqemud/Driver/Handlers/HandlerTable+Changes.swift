@@ -10,7 +10,7 @@ extension HandlerTable {
         _ procedure: P.Type, _ body: @escaping @Sendable (P.Arguments, Caller) async throws -> P.Reply
     ) where P.Arguments: Sendable, P.Reply: Sendable {
         onAsync(procedure) { arguments, caller in
-            try await Task { try await body(arguments, caller) }.value
+            try await Task(executorPreference: caller.client.loop) { try await body(arguments, caller) }.value
         }
     }
 }
