@@ -74,6 +74,29 @@ import VirtWire
         #expect(arrived == before + large + [7])
     }
 
+    @Test func `a queue that never gets empty loses nothing and keeps only what waits`() throws {
+        var queue = OutputQueue()
+        var sent: [UInt8] = []
+        var arrived: [UInt8] = []
+        var message = (0..<400_000).map { UInt8(truncatingIfNeeded: $0 >> 7 ^ $0) }
+        for round in 0..<UInt8(20) {
+            message[0] = round
+            sent += message
+            queue.append(lending: message[...])
+            while queue.bytes > 300_000 {
+                try queue.write(to: writer.rawValue)
+                arrived += read()
+            }
+            #expect(!queue.isEmpty)
+            #expect(queue.buffered < 2_000_000)
+        }
+        while arrived.count < sent.count {
+            try queue.write(to: writer.rawValue)
+            arrived += read()
+        }
+        #expect(arrived == sent)
+    }
+
     @Test(arguments: sizes) func `a content follows its header, and its descriptors follow it`(size: Int) throws {
         var queue = OutputQueue()
         let header = MessageHeader(program: 1, version: 2, procedure: 3, type: .callWithDescriptors, serial: 4)

@@ -13,6 +13,8 @@ struct OutputQueue {
     }
 
     private static let worthLending = 1024
+    /// From so many bytes on what is written is taken out of a buffer that never gets empty.
+    private static let worthRemoving = 65536
 
     /// Complete segments, those with descriptors.
     private var segments: [Segment] = []
@@ -21,8 +23,11 @@ struct OutputQueue {
     private var written = 0
     /// What follows the tail, still in the buffer that it came in.
     private var lent: ArraySlice<UInt8> = []
+    /// Bytes that wait.
     private(set) var bytes = 0
 
+    /// Bytes of the buffers: what waits, and what is written of the first.
+    var buffered: Int { segments.reduce(tail.count + lent.count) { $0 + $1.bytes.count } }
     var isEmpty: Bool { bytes == 0 && segments.isEmpty }
 
     mutating func append(_ message: [UInt8], descriptors: [DescriptorBox]) {
@@ -125,7 +130,12 @@ struct OutputQueue {
             case .bytes(let count):
                 written += count
                 bytes -= count
-            case .wouldBlock: return false
+            case .wouldBlock:
+                if written >= worthRemoving, written >= buffer.count / 2 {
+                    buffer.removeFirst(written)
+                    written = 0
+                }
+                return false
             case .error(let code): throw .system(code, .rpc, "Cannot write data")
             }
         }
