@@ -33,9 +33,11 @@ package struct XMLLimits: Sendable {
     }
 
     package static func parse(
-        _ text: String, name: String, domain: VirtError.Domain, limits: XMLLimits = XMLLimits()
+        _ text: String, name: String, domain: VirtError.Domain, limits: XMLLimits = XMLLimits(),
+        keepingBlanks: Bool = false
     ) throws(VirtError) -> XMLDocument {
-        try parse(contiguous: Array(text.utf8), name: name, domain: domain, limits: limits)
+        try parse(
+            contiguous: Array(text.utf8), name: name, domain: domain, limits: limits, keepingBlanks: keepingBlanks)
     }
 
     /// Parses a document and checks the name of its root.
@@ -52,7 +54,8 @@ package struct XMLLimits: Sendable {
     }
 
     private static func parse(
-        contiguous bytes: [UInt8], name: String, domain: VirtError.Domain, limits: XMLLimits
+        contiguous bytes: [UInt8], name: String, domain: VirtError.Domain, limits: XMLLimits,
+        keepingBlanks: Bool = false
     ) throws(VirtError) -> XMLDocument {
         guard bytes.count <= limits.maximumSize, let size = Int32(exactly: bytes.count) else {
             throw VirtError(
@@ -68,7 +71,7 @@ package struct XMLLimits: Sendable {
         // what is kept as it came is indented anew, as libvirt does.
         let options = Int32(
             XML_PARSE_NONET.rawValue | XML_PARSE_NOWARNING.rawValue | XML_PARSE_COMPACT.rawValue
-                | XML_PARSE_NOBLANKS.rawValue)
+                | (keepingBlanks ? 0 : XML_PARSE_NOBLANKS.rawValue))
         let parsed = unsafe bytes.withUnsafeBytes { buffer in
             unsafe withExtendedLifetime(failure) {
                 unsafe xmlCtxtReadMemory(

@@ -1,4 +1,5 @@
 import VirtDaemon
+import VirtXML
 
 /// Where the daemon keeps its files: libvirt's places.
 struct NetworkPaths: Equatable, Sendable {
@@ -27,15 +28,10 @@ struct NetworkPaths: Equatable, Sendable {
     /// Files that dnsmasq is told of have libvirt's name for them: characters of XML are written as entities, so that a
     /// quotation mark does not begin a string of dnsmasq's.
     func dnsmasqFiles(_ name: String) -> DnsmasqConfiguration.Files {
-        let safe = Self.withEntities(name)
+        let safe = name.escapedForXML
         return DnsmasqConfiguration.Files(
             configuration: "\(dnsmasq)/\(name).conf", processID: "\(processes)/\(safe).pid",
             hosts: "\(dnsmasq)/\(safe).hostsfile", additionalHosts: "\(dnsmasq)/\(safe).addnhosts")
-    }
-
-    private static func withEntities(_ name: String) -> String {
-        let entities: [Character: String] = ["<": "&lt;", ">": "&gt;", "&": "&amp;", "'": "&apos;", "\"": "&quot;"]
-        return name.map { entities[$0] ?? String($0) }.joined()
     }
 }
 

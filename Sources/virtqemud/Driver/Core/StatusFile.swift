@@ -17,7 +17,7 @@ struct StatusFile: Sendable {
         for taint in GuestRuntime.Taint.allCases where runtime.taints.contains(taint) {
             text += "  <taint flag='\(taint.rawValue)'/>\n"
         }
-        text += "  <monitor path='\(Self.escape(runtime.monitorPath))' type='unix'/>\n"
+        text += "  <monitor path='\(runtime.monitorPath.escapedForXML)' type='unix'/>\n"
         text += threads()
         text += "  <qemuCaps>\n"
         for flag in QEMUFlag.allCases where runtime.flags.contains(flag) {
@@ -27,7 +27,7 @@ struct StatusFile: Sendable {
         text += runtime.backup?.jobElement ?? ""
         if runtime.fakeReboot { text += "  <fakereboot/>\n" }
         text += "  <devices>\n"
-        for alias in runtime.devices { text += "    <device alias='\(Self.escape(alias))'/>\n" }
+        for alias in runtime.devices { text += "    <device alias='\(alias.escapedForXML)'/>\n" }
         text += "  </devices>\n"
         text += try paths()
         text += try domain.format([.status, .secure], depth: 1)
@@ -43,8 +43,8 @@ struct StatusFile: Sendable {
     }
 
     private func paths() throws -> String {
-        var text = "  <libDir path='\(Self.escape(runtime.libraryPath))'/>\n"
-        text += "  <channelTargetDir path='\(Self.escape(runtime.channelPath))'/>\n"
+        var text = "  <libDir path='\(runtime.libraryPath.escapedForXML)'/>\n"
+        text += "  <channelTargetDir path='\(runtime.channelPath.escapedForXML)'/>\n"
         text += runtime.originalCPU ?? ""
         if runtime.usesLogDaemon { text += "  <chardevStdioLogd/>\n" }
         if runtime.remembersOwner { text += "  <rememberOwner/>\n" }
@@ -54,21 +54,6 @@ struct StatusFile: Sendable {
         text += "  <agentTimeout>\(runtime.agentTimeout)</agentTimeout>\n"
         text += try runtime.backup?.format() ?? ""
         return text
-    }
-
-    private static func escape(_ text: String) -> String {
-        var result = ""
-        for character in text {
-            switch character {
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "&": result += "&amp;"
-            case "'": result += "&apos;"
-            case "\"": result += "&quot;"
-            default: result.append(character)
-            }
-        }
-        return result
     }
 
     /// Reads a file that this daemon or C libvirt's wrote; unknown elements are ignored.

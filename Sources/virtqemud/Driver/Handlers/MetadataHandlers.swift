@@ -57,7 +57,8 @@ enum MetadataHandlers {
             change = { $0.title = text.flatMap { $0.isEmpty ? nil : $0 } }
         case Kind.element:
             guard let uri = arguments.uri else { throw VirtError(.invalidArg, .domain, "missing namespace") }
-            let key = arguments.key
+            guard text == nil || arguments.key != nil else { throw VirtError(.invalidArg, .domain, "missing prefix") }
+            let key = arguments.key ?? ""
             change = { $0.metadata = try MetadataElement.set(text, key: key, uri: uri, in: $0.metadata) }
         default: throw VirtError(.invalidArg, .domain, "unknown metadata type")
         }
