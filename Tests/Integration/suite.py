@@ -4,6 +4,7 @@ import time
 import traceback
 
 import blockjobs
+import calls
 import capcache
 import companions
 import descriptors
@@ -28,8 +29,8 @@ from swarm import Failure, Swarm, read, DAEMONS
 def main():
     build, guest, only = sys.argv[1:4]
     tests = [(f"{module.__name__}.{name}", function)
-             for module in (lifecycle, failures, devices, descriptors, companions, kinds, images, blockjobs, limits,
-                            network, polkit, hooks, capcache, storage, snapshots, hostile, restart, locks, upgrade)
+             for module in (lifecycle, failures, calls, devices, descriptors, companions, kinds, images, blockjobs,
+                            limits, network, polkit, hooks, capcache, storage, snapshots, hostile, restart, locks, upgrade)
              for name, function in vars(module).items() if name.startswith("test_")]
     swarm = Swarm(build, guest)
     swarm.start()

@@ -104,19 +104,52 @@ struct GuestParameterTests {
         #expect(slots.slot(of: 3) == nil)
     }
 
-    @Test("Single processors are switched within the definition, the first one never off")
+    @Test("Single processors are switched within the definition, the first one never")
     func processors() throws {
         var domain = Domain()
-        domain.vcpu.maximum = 3
-        domain.vcpu.current = 1
-        try domain.setVCPUs(BitSet([2]), isOn: true)
-        #expect(domain.onlineVCPUs == 2)
-        #expect(domain.vcpuStates.map(\.enabled) == [true, false, true])
-        #expect(throws: VirtError.self) { try domain.setVCPUs(BitSet([0]), isOn: false) }
-        #expect(throws: VirtError.self) { try domain.setVCPUs(BitSet([2]), isOn: true) }
-        #expect(throws: VirtError.self) { try domain.setVCPUs(BitSet([3]), isOn: true) }
-        try domain.setVCPUs(BitSet([1]), isOn: true)
+        domain.vcpu.maximum = 4
+        domain.vcpu.current = 2
+        domain.setVCPUs(BitSet([3]), isOn: true)
+        #expect(domain.onlineVCPUs == 3)
+        #expect(domain.vcpuStates.map(\.enabled) == [true, true, false, true])
+        #expect(domain.vcpuStates.map(\.hotpluggable) == [false, false, true, true])
+        #expect(throws: VirtError(.invalidArg, .qemu, "vCPU '0' can't be modified")) {
+            try domain.checkPersistent(BitSet([0, 1]))
+        }
+        try domain.checkPersistent(BitSet([1, 2, 3]))
+        domain.setVCPUs(BitSet([1, 2, 3]), isOn: false)
+        #expect(domain.vcpuStates.map(\.enabled) == [true, false, false, false])
+        #expect(domain.vcpuStates.map(\.hotpluggable) == [false, true, true, true])
+        domain.setVCPUs(BitSet([1, 2, 3]), isOn: true)
         #expect(domain.vcpu.current == nil)
+        #expect(domain.vcpuStates.count == 4)
+    }
+
+    @Test("What has to be there comes first; a guest's processors have an order")
+    func processorRules() throws {
+        var domain = Domain()
+        domain.vcpu.maximum = 4
+        #expect(throws: VirtError.self) { try domain.checkPersistent(BitSet([1])) }
+        try domain.checkPersistent(BitSet([3]))
+        domain.vcpu.current = 2
+        domain.id = 7
+        domain.setVCPUs(BitSet([3]), isOn: true)
+        #expect(domain.vcpuStates.map(\.order) == [1, 2, nil, 3])
+        domain.setVCPUs(BitSet([2]), isOn: true)
+        #expect(domain.vcpuStates.map(\.order) == [1, 2, 4, 3])
+        domain.setVCPUs(BitSet([3]), isOn: false)
+        #expect(domain.vcpuStates.map(\.order) == [1, 2, 4, nil])
+    }
+
+    @Test("A burst is not below its limit, and needs one")
+    func throttleBursts() throws {
+        var tune = IOTune()
+        tune.iopsMaximum.read = 5
+        #expect(throws: VirtError.self) { try IOTuneParameters.checkBursts(tune) }
+        tune.iops.read = 10
+        #expect(throws: VirtError.self) { try IOTuneParameters.checkBursts(tune) }
+        tune.iopsMaximum.read = 10
+        try IOTuneParameters.checkBursts(tune)
     }
 
     @Test("Complete neighbours are found by their hardware address")

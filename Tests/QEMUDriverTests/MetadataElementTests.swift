@@ -67,7 +67,8 @@ import VirtXML
 
     @Test func `attributes leave the namespace too, and a second declaration stays`() throws {
         let metadata = XMLFragment(
-            text: "<metadata><k:x xmlns:k=\"http://k/1\" k:a=\"1\" b=\"2\"><k:y xmlns:k=\"http://k/1\"/></k:x></metadata>")
+            text: "<metadata><k:x xmlns:k=\"http://k/1\" k:a=\"1\" b=\"2\">"
+                + "<k:y xmlns:k=\"http://k/1\"/></k:x></metadata>")
         let element = try #require(try MetadataElement.find(Self.uri, in: metadata))
         #expect(element == "<x a=\"1\" b=\"2\">\n  <y xmlns:k=\"http://k/1\"/>\n</x>")
     }

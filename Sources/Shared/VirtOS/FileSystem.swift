@@ -16,13 +16,15 @@ package enum FileSystem {
         return try start(of: file.rawValue, count, name: path)
     }
 
-    /// The same of an open file, wherever its position is.
-    package static func start(of file: Int32, _ count: Int, name: String) throws(VirtError) -> [UInt8] {
+    /// The same of an open file, from a place in it.
+    package static func start(
+        of file: Int32, at place: Int = 0, _ count: Int, name: String
+    ) throws(VirtError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var done = 0
         while done < count {
             let got = unsafe bytes.withUnsafeMutableBytes {
-                unsafe Glibc.pread(file, $0.baseAddress?.advanced(by: done), count - done, off_t(done))
+                unsafe Glibc.pread(file, $0.baseAddress?.advanced(by: done), count - done, off_t(place + done))
             }
             if got < 0, errno == EINTR { continue }
             guard got >= 0 else { throw .system(errno, .storage, "cannot read header '\(name)'") }

@@ -41,6 +41,7 @@ extension QEMUDriver {
         SaveHandlers.install(into: &remote, driver: self)
         InputHandlers.install(into: &remote, driver: self)
         BlockHandlers.install(into: &remote, driver: self)
+        PeekHandlers.install(into: &remote, driver: self)
         BlockJobHandlers.install(into: &remote, driver: self)
         CheckpointHandlers.install(into: &remote, driver: self)
         BackupHandlers.install(into: &remote, driver: self)

@@ -1,4 +1,4 @@
-import VirtCore
+package import VirtCore
 package import VirtXML
 
 /// A set of CPUs, NUMA nodes or threads as libvirt writes it: `0-3,^2,8`. Printed with ranges.
@@ -10,6 +10,11 @@ package struct BitSet: Hashable, Sendable {
 
     package init(_ members: some Sequence<UInt32> = []) {
         self.members = Array(Set(members)).sorted()
+    }
+
+    /// The error for a text that says no set.
+    package static func parseFailure(_ text: String) -> VirtError {
+        VirtError(.invalidArg, .none, "Failed to parse bitmap '\(text)'")
     }
 
     package init?(parsing text: String) {

@@ -47,7 +47,8 @@ package struct PerformanceEvent: Equatable, Sendable, XMLMappable {
         }
     }
 
-    private static let names: Set<String> = [
+    /// Those that libvirt knows, in its order.
+    package static let names = [
         "cmt", "mbmt", "mbml", "cpu_cycles", "instructions", "cache_references", "cache_misses",
         "branch_instructions", "branch_misses", "bus_cycles", "stalled_cycles_frontend", "stalled_cycles_backend",
         "ref_cpu_cycles", "cpu_clock", "task_clock", "page_faults", "context_switches", "cpu_migrations",

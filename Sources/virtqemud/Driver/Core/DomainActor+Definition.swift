@@ -26,7 +26,6 @@ extension DomainActor {
         try await withJob(.modify, "virDomainDefineXMLFlags") {
             let isNew = !self.isPersistent
             try await self.store(domain)
-            self.wasUpdated = true
             self.publish()
             self.emit(.defined(isNew ? .added : .updated))
         }
@@ -40,7 +39,6 @@ extension DomainActor {
         }
         try change(&domain)
         try await store(domain)
-        wasUpdated = true
         publish()
     }
 
@@ -150,7 +148,7 @@ extension DomainActor {
                 throw VirtError(.operationInvalid, .qemu, "cannot rename active domain")
             }
             guard newName != self.name else {
-                throw VirtError(.operationInvalid, .qemu, "Can't rename domain to itself")
+                throw VirtError(.operationInvalid, .domain, "Can't rename domain to itself")
             }
             guard self.checkpoints.isEmpty else {
                 throw VirtError(

@@ -31,12 +31,12 @@ actor DomainActor {
     }
     var state = DomainState.shutoff(.unknown)
     var runtime: GuestRuntime?
+    /// Mebibytes per second that a migration may take: as fast as can be said until somebody says otherwise.
+    var migrationSpeed: UInt64 = UInt64(Int64.max) >> 20
     var hasAutostart = false
     var hasManagedSave = false
     var descriptorGroups = DescriptorGroups()
     var snapshots = SnapshotTree()
-    /// A definition was changed since the daemon's start.
-    var wasUpdated = false
     /// The client whose leaving ends the guest.
     var autodestroyClient: ClientHandle?
     /// Nobody may use the domain any more.
@@ -110,7 +110,7 @@ actor DomainActor {
     func makeSnapshot() -> DomainSnapshot {
         DomainSnapshot(
             uuid: uuid, name: name, state: state, hasAutostart: hasAutostart, hasManagedSave: hasManagedSave,
-            wasUpdated: wasUpdated, live: liveBox, config: definition, snapshots: snapshots, runtime: runtime,
+            live: liveBox, config: definition, snapshots: snapshots, runtime: runtime,
             job: jobs.holder, checkpoints: checkpoints)
     }
 

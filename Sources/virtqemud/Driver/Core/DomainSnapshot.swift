@@ -12,7 +12,6 @@ final class DomainSnapshot: Sendable {
     let state: DomainState
     let hasAutostart: Bool
     let hasManagedSave: Bool
-    let wasUpdated: Bool
     private let liveBox: SharedDomain?
     private let definition: PersistentDefinition?
     /// The guest's definition as it runs.
@@ -33,7 +32,7 @@ final class DomainSnapshot: Sendable {
     private let cache = Mutex(Cache())
 
     init(
-        uuid: UUID, name: String, state: DomainState, hasAutostart: Bool, hasManagedSave: Bool, wasUpdated: Bool,
+        uuid: UUID, name: String, state: DomainState, hasAutostart: Bool, hasManagedSave: Bool,
         live: SharedDomain?, config: PersistentDefinition?, snapshots: SnapshotTree = SnapshotTree(),
         runtime: GuestRuntime?, job: JobQueue.Holder?, checkpoints: CheckpointList = CheckpointList()
     ) {
@@ -43,7 +42,6 @@ final class DomainSnapshot: Sendable {
         self.state = state
         self.hasAutostart = hasAutostart
         self.hasManagedSave = hasManagedSave
-        self.wasUpdated = wasUpdated
         liveBox = live
         definition = config
         self.snapshots = snapshots

@@ -31,11 +31,13 @@ struct ModificationImpact: Sendable, Equatable {
 
 extension UInt32 {
     /// Refuses flag bits that a call does not know, with libvirt's text.
-    func checkFlags(_ known: UInt32, _ function: String) throws(VirtError) {
+    func checkFlags(
+        _ known: UInt32, _ function: String, domain: VirtError.Domain = .qemu
+    ) throws(VirtError) {
         let unknown = self & ~known
         guard unknown == 0 else {
             throw VirtError(
-                code: .invalidArg, domain: .qemu,
+                code: .invalidArg, domain: domain,
                 verbatim: "unsupported flags (0x\(String(unknown, radix: 16))) in function \(function)")
         }
     }

@@ -131,7 +131,7 @@ extension DomainSnapshot {
     convenience init(_ loaded: LoadedDefinition) {
         self.init(
             uuid: loaded.uuid, name: loaded.name, state: .shutoff(.unknown), hasAutostart: loaded.isAutostart,
-            hasManagedSave: loaded.hasManagedSave, wasUpdated: false, live: nil, config: loaded.definition,
+            hasManagedSave: loaded.hasManagedSave, live: nil, config: loaded.definition,
             runtime: nil, job: nil)
     }
 }

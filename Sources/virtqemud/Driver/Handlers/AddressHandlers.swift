@@ -14,24 +14,21 @@ enum AddressHandlers {
         let registry = driver.registry
         table.onAsync(RemoteProgram.DomainInterfaceAddresses.self) { arguments, caller in
             try arguments.flags.checkFlags(0, "qemuDomainInterfaceAddresses")
-            let (live, _) = try registry.snapshot(arguments.dom).running()
+            let snapshot = try registry.snapshot(arguments.dom)
+            let (live, _) = try snapshot.running()
             switch Source(rawValue: arguments.source) {
             case .lease?: return .init(ifaces: try await leased(live, driver, caller.client))
             case .arp?: return .init(ifaces: neighbours(live))
-            case .agent?:
-                try AgentRules.requireConnected(live)
-                throw VirtError(.operationUnsupported, .qemu, "guest agent commands")
+            case .agent?: throw AgentRules.refusal(snapshot)
             case nil:
                 throw VirtError(.argumentUnsupported, .qemu, "Unknown IP address data source \(arguments.source)")
             }
         }
         table.onAsync(RemoteProgram.DomainGetHostname.self) { arguments, caller in
             try arguments.flags.checkFlags(3, "qemuDomainGetHostname")
-            let (live, _) = try registry.snapshot(arguments.dom).running()
-            guard arguments.flags & fromLease != 0 else {
-                try AgentRules.requireConnected(live)
-                throw VirtError(.operationUnsupported, .qemu, "guest agent commands")
-            }
+            let snapshot = try registry.snapshot(arguments.dom)
+            let (live, _) = try snapshot.running()
+            guard arguments.flags & fromLease != 0 else { throw AgentRules.refusal(snapshot) }
             let names = try await leases(live, driver, caller.client).flatMap { $0.leases.compactMap(\.hostname) }
             guard let name = names.first else {
                 throw VirtError(.noHostname, .qemu, "no hostname found for domain \(live.name)")

@@ -8,23 +8,26 @@ import VirtWire
 enum AgentHandlers {
     static func install(into table: inout HandlerTable, driver: QEMUDriver) {
         let registry = driver.registry
-        @Sendable func refuse(_ domain: RemoteNonnullDomain) throws -> VirtError {
-            let (live, _) = try registry.snapshot(domain).running()
-            try AgentRules.requireConnected(live)
-            return VirtError(.operationUnsupported, .qemu, "guest agent commands")
+        @Sendable func refusal(_ domain: RemoteNonnullDomain) throws -> VirtError {
+            AgentRules.refusal(try registry.snapshot(domain))
         }
-        table.on(RemoteProgram.DomainGetTime.self) { arguments, _ in throw try refuse(arguments.dom) }
-        table.on(RemoteProgram.DomainSetTime.self) { arguments, _ in throw try refuse(arguments.dom) }
-        table.on(RemoteProgram.DomainGetFsinfo.self) { arguments, _ in throw try refuse(arguments.dom) }
-        table.on(RemoteProgram.DomainFsfreeze.self) { arguments, _ in throw try refuse(arguments.dom) }
-        table.on(RemoteProgram.DomainFsthaw.self) { arguments, _ in throw try refuse(arguments.dom) }
-        table.on(RemoteProgram.DomainFstrim.self) { arguments, _ in throw try refuse(arguments.dom) }
-        table.on(RemoteProgram.DomainGetGuestInfo.self) { arguments, _ in throw try refuse(arguments.dom) }
-        table.on(RemoteProgram.DomainSetUserPassword.self) { arguments, _ in throw try refuse(arguments.dom) }
-        table.on(RemoteProgram.DomainGetGuestVcpus.self) { arguments, _ in throw try refuse(arguments.dom) }
-        table.on(RemoteProgram.DomainSetGuestVcpus.self) { arguments, _ in throw try refuse(arguments.dom) }
-        table.on(RemoteProgram.DomainAuthorizedSshKeysGet.self) { arguments, _ in throw try refuse(arguments.dom) }
-        table.on(RemoteProgram.DomainAuthorizedSshKeysSet.self) { arguments, _ in throw try refuse(arguments.dom) }
+        /// Some calls ask first whether there is a guest at all.
+        @Sendable func refusalIfActive(_ domain: RemoteNonnullDomain) throws -> VirtError {
+            _ = try registry.snapshot(domain).running()
+            return try refusal(domain)
+        }
+        table.on(RemoteProgram.DomainGetTime.self) { arguments, _ in throw try refusalIfActive(arguments.dom) }
+        table.on(RemoteProgram.DomainSetTime.self) { arguments, _ in throw try refusalIfActive(arguments.dom) }
+        table.on(RemoteProgram.DomainGetFsinfo.self) { arguments, _ in throw try refusalIfActive(arguments.dom) }
+        table.on(RemoteProgram.DomainFsfreeze.self) { arguments, _ in throw try refusalIfActive(arguments.dom) }
+        table.on(RemoteProgram.DomainFsthaw.self) { arguments, _ in throw try refusalIfActive(arguments.dom) }
+        table.on(RemoteProgram.DomainSetUserPassword.self) { arguments, _ in throw try refusalIfActive(arguments.dom) }
+        table.on(RemoteProgram.DomainGetGuestVcpus.self) { arguments, _ in throw try refusalIfActive(arguments.dom) }
+        table.on(RemoteProgram.DomainSetGuestVcpus.self) { arguments, _ in throw try refusal(arguments.dom) }
+        table.on(RemoteProgram.DomainFstrim.self) { arguments, _ in throw try refusal(arguments.dom) }
+        table.on(RemoteProgram.DomainGetGuestInfo.self) { arguments, _ in throw try refusal(arguments.dom) }
+        table.on(RemoteProgram.DomainAuthorizedSshKeysGet.self) { arguments, _ in throw try refusal(arguments.dom) }
+        table.on(RemoteProgram.DomainAuthorizedSshKeysSet.self) { arguments, _ in throw try refusal(arguments.dom) }
         table.onAsync(RemoteProgram.DomainAgentSetResponseTimeout.self) { arguments, caller in
             try arguments.flags.checkFlags(0, "qemuDomainAgentSetResponseTimeout")
             guard arguments.timeout >= -2 else {

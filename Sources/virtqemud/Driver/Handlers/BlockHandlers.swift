@@ -9,8 +9,8 @@ enum BlockHandlers {
     static func install(into table: inout HandlerTable, driver: QEMUDriver) {
         let registry = driver.registry
         table.on(RemoteProgram.DomainGetBlockIoTune.self) { arguments, _ in
-            try arguments.flags.checkFlags(ParameterFlags.mask, "qemuDomainGetBlockIoTune")
-            let domain = try TuningParameters.definition(registry.snapshot(arguments.dom), arguments.flags)
+            let domain = try TuningParameters.definition(
+                registry.snapshot(arguments.dom), arguments.flags, "qemuDomainGetBlockIoTune")
             guard arguments.nparams > 0 else {
                 return .init(params: [], nparams: Int32(IOTuneParameters.list(nil).count))
             }
@@ -19,18 +19,18 @@ enum BlockHandlers {
             let shown = Array(list.prefix(Int(arguments.nparams)))
             return .init(params: shown, nparams: Int32(shown.count))
         }
-        table.onAsync(RemoteProgram.DomainSetBlockIoTune.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainSetBlockIoTune.self) { arguments, caller in
             let actor = try registry.actor(arguments.dom)
             try await actor.setIOTune(
                 arguments.disk, arguments.params, flags: arguments.flags, caller.client)
             return .init()
         }
-        table.onAsync(RemoteProgram.DomainBlockResize.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainBlockResize.self) { arguments, caller in
             let actor = try registry.actor(arguments.dom)
             try await actor.resize(arguments.disk, size: arguments.size, flags: arguments.flags, caller.client)
             return .init()
         }
-        table.onAsync(RemoteProgram.DomainSetBlockThreshold.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainSetBlockThreshold.self) { arguments, caller in
             try arguments.flags.checkFlags(0, "qemuDomainSetBlockThreshold")
             let actor = try registry.actor(arguments.dom)
             try await actor.setThreshold(arguments.dev, arguments.threshold, caller.client)
@@ -61,6 +61,7 @@ extension DomainActor {
             guard !disk.source.isEmpty else {
                 throw VirtError(.configUnsupported, .qemu, "cannot set throttling for empty drive '\(name)'")
             }
+            try IOTuneParameters.checkBursts(disk.ioTune ?? IOTune())
             let words = IOTuneParameters.words(disk.ioTune ?? IOTune(), device: disk.backendPath)
             try await self.command("block_set_io_throttle", .object(words))
         } definition: { domain in
@@ -87,7 +88,7 @@ extension DomainActor {
         try await withJob(.modify, "virDomainBlockResize", client: client.id) {
             let (live, _) = try self.running()
             guard let index = live.diskIndex(name) else {
-                throw VirtError(.invalidArg, .qemu, "invalid path: \(name)")
+                throw VirtError(.invalidArg, .qemu, "disk '\(name)' was not found in the domain config")
             }
             let disk = live.devices.disks[index]
             // QEMU takes whole sectors only.
@@ -105,7 +106,7 @@ extension DomainActor {
         try await withJob(.modify, "virDomainSetBlockThreshold", client: client.id) {
             let (live, _) = try self.running()
             guard let number = live.imageNumber(name) else {
-                throw VirtError(.invalidArg, .qemu, "failed to find disk source for '\(name)'")
+                throw VirtError(.invalidArg, .qemu, "failed to find disk '\(name)'")
             }
             try await self.command(
                 "block-set-write-threshold",

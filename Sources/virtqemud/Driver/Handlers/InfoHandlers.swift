@@ -67,7 +67,7 @@ enum InfoHandlers {
             .init(memory: try registry.snapshot(arguments.dom).summary().maximumMemory)
         }
         table.on(RemoteProgram.DomainGetMaxVcpus.self) { arguments, _ in
-            .init(num: Int32(clamping: try registry.snapshot(arguments.dom).summary().maximumVCPUs))
+            .init(num: try vcpuCount(registry.snapshot(arguments.dom), ModificationImpact.liveFlag | 4))
         }
         table.on(RemoteProgram.DomainGetVcpusFlags.self) { arguments, _ in
             .init(num: try vcpuCount(registry.snapshot(arguments.dom), arguments.flags))
@@ -77,11 +77,13 @@ enum InfoHandlers {
     /// VIR_DOMAIN_VCPU_MAXIMUM is 4, VIR_DOMAIN_VCPU_GUEST 8, VIR_DOMAIN_VCPU_HOTPLUGGABLE 16.
     static func vcpuCount(_ domain: DomainSnapshot, _ flags: UInt32) throws -> Int32 {
         try flags.checkFlags(ModificationImpact.mask | 12, "qemuDomainGetVcpusFlags")
-        if flags & 8 != 0 {
-            let (live, _) = try domain.running()
-            try AgentRules.requireConnected(live)
+        if flags & 8 != 0, !domain.isActive {
+            throw VirtError(
+                .invalidArg, .qemu,
+                "vCPU count provided by the guest agent can only be requested for live domains")
         }
         let impact = try ModificationImpact(flags, domain)
+        if flags & 8 != 0 { throw AgentRules.refusal(domain) }
         let definition = impact.live ? try domain.summary() : try domain.persistentSummary()
         return Int32(clamping: flags & 4 != 0 ? definition.maximumVCPUs : definition.onlineVCPUs)
     }
@@ -132,14 +134,19 @@ extension GuestRuntime.Taint {
     }
 }
 
-/// When a call may use the guest agent.
+/// Calls that the guest agent answers.
 enum AgentRules {
-    static func requireConnected(_ domain: Domain) throws(VirtError) {
+    /// The error for such a call: this driver does not talk to agents.
+    static func refusal(_ snapshot: DomainSnapshot) -> VirtError {
+        guard snapshot.state.kind == .running, let domain = try? snapshot.running().domain else {
+            return VirtError(.operationInvalid, .qemu, "domain is not running")
+        }
         guard domain.hasAgentChannel else {
-            throw VirtError(.argumentUnsupported, .qemu, "QEMU guest agent is not configured")
+            return VirtError(.argumentUnsupported, .qemu, "QEMU guest agent is not configured")
         }
         guard domain.isAgentConnected else {
-            throw VirtError(.agentUnresponsive, .qemu, "QEMU guest agent is not connected")
+            return VirtError(.agentUnresponsive, .qemu, "QEMU guest agent is not connected")
         }
+        return VirtError(.operationUnsupported, .qemu, "guest agent commands")
     }
 }

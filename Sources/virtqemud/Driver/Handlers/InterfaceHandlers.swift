@@ -8,15 +8,15 @@ enum InterfaceHandlers {
     static func install(into table: inout HandlerTable, driver: QEMUDriver) {
         let registry = driver.registry
         table.on(RemoteProgram.DomainGetInterfaceParameters.self) { arguments, _ in
-            try arguments.flags.checkFlags(ParameterFlags.mask, "qemuDomainGetInterfaceParameters")
-            let domain = try TuningParameters.definition(registry.snapshot(arguments.dom), arguments.flags)
+            let domain = try TuningParameters.definition(
+                registry.snapshot(arguments.dom), arguments.flags, "qemuDomainGetInterfaceParameters", isOne: true)
             guard arguments.nparams > 0 else { return .init(params: [], nparams: BandwidthParameters.count) }
             let interface = domain.devices.interfaces[try domain.requireInterface(arguments.device)]
             let list = BandwidthParameters.list(interface.actual?.bandwidth ?? interface.bandwidth)
             let shown = Array(list.prefix(Int(arguments.nparams)))
             return .init(params: shown, nparams: Int32(shown.count))
         }
-        table.onAsync(RemoteProgram.DomainSetInterfaceParameters.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainSetInterfaceParameters.self) { arguments, caller in
             let actor = try registry.actor(arguments.dom)
             try await actor.setBandwidth(
                 arguments.device, arguments.params, flags: arguments.flags, caller.client)
@@ -29,7 +29,7 @@ extension Domain {
     /// The interface with a device name or MAC address, or libvirt's error.
     func requireInterface(_ name: String) throws(VirtError) -> Int {
         guard let index = interfaceIndex(name) else {
-            throw VirtError(.invalidArg, .qemu, "Can't find device \(name)")
+            throw VirtError(.invalidArg, .domain, "'\(name)' is not a known interface")
         }
         return index
     }
@@ -45,13 +45,32 @@ extension DomainActor {
             domain, _ in
             let interface = domain.devices.interfaces[try domain.requireInterface(name)]
             guard let device = interface.targetDevice, interface.usesTap else {
-                throw VirtError(.operationUnsupported, .qemu, "setting bandwidth on interface is not supported")
+                throw interface.bandwidthError
             }
             try await BandwidthParameters.put(interface.bandwidth, on: device)
         } definition: { domain in
             let index = try domain.requireInterface(name)
+            guard domain.devices.interfaces[index].takesBandwidth else {
+                throw domain.devices.interfaces[index].bandwidthError
+            }
             domain.devices.interfaces[index].bandwidth = try BandwidthParameters.apply(
                 parameters, to: domain.devices.interfaces[index].bandwidth)
         }
+    }
+}
+
+extension Interface {
+    /// The host has a device for it whose traffic can be shaped.
+    fileprivate var takesBandwidth: Bool {
+        switch actual?.type ?? type {
+        case .network, .bridge, .direct, .ethernet: true
+        default: false
+        }
+    }
+
+    fileprivate var bandwidthError: VirtError {
+        VirtError(
+            .configUnsupported, .qemu,
+            "setting bandwidth on interfaces of type '\((actual?.type ?? type).rawValue)' is not implemented yet")
     }
 }

@@ -46,9 +46,7 @@ enum LifecycleHandlers {
         }
         table.onChange(RemoteProgram.DomainPmSuspendForDuration.self) { arguments, caller in
             try arguments.flags.checkFlags(0, "qemuDomainPMSuspendForDuration")
-            let (live, _) = try registry.snapshot(arguments.dom).running()
-            try AgentRules.requireConnected(live)
-            throw VirtError(.operationUnsupported, .qemu, "guest agent commands")
+            throw AgentRules.refusal(try registry.snapshot(arguments.dom))
         }
         table.onChange(RemoteProgram.DomainPmWakeup.self) { arguments, caller in
             try arguments.flags.checkFlags(0, "qemuDomainPMWakeup")

@@ -24,20 +24,18 @@ enum MetadataHandlers {
     }
 
     private static func get(_ snapshot: DomainSnapshot, _ arguments: RemoteDomainGetMetadataArgs) throws -> String {
-        try arguments.flags.checkFlags(ModificationImpact.mask, "qemuDomainGetMetadata")
+        try arguments.flags.checkFlags(ModificationImpact.mask, "virDomainObjGetMetadata", domain: .domain)
         let impact = try ModificationImpact(arguments.flags, snapshot)
         let domain = impact.live ? try snapshot.current() : try snapshot.persistent()
-        let found: (name: String, value: String?)
-        switch arguments.type {
-        case Kind.description: found = ("description", domain.description)
-        case Kind.title: found = ("title", domain.title)
-        case Kind.element:
-            found = ("element", try MetadataElement.find(arguments.uri ?? "", in: domain.metadata))
-        default: throw VirtError(.invalidArg, .domain, "unknown metadata type")
-        }
-        guard let value = found.value else {
-            throw VirtError(
-                .noDomainMetadata, .domain, "Requested metadata \(found.name) is not present")
+        let found =
+            switch arguments.type {
+            case Kind.description: domain.description
+            case Kind.title: domain.title
+            case Kind.element: try MetadataElement.find(arguments.uri ?? "", in: domain.metadata)
+            default: throw VirtError(.invalidArg, .domain, "unknown metadata type")
+            }
+        guard let value = found else {
+            throw VirtError(.noDomainMetadata, .domain, "Requested metadata element is not present")
         }
         return value
     }
@@ -60,7 +58,8 @@ enum MetadataHandlers {
             guard text == nil || arguments.key != nil else { throw VirtError(.invalidArg, .domain, "missing prefix") }
             let key = arguments.key ?? ""
             change = { $0.metadata = try MetadataElement.set(text, key: key, uri: uri, in: $0.metadata) }
-        default: throw VirtError(.invalidArg, .domain, "unknown metadata type")
+        default:
+            change = { _ in throw VirtError(.invalidArg, .domain, "unknown metadata type '\(arguments.type)'") }
         }
         try await actor.setMetadata(arguments.type, arguments.uri, flags: arguments.flags, client, change)
     }

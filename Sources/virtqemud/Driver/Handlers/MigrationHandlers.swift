@@ -14,7 +14,7 @@ enum MigrationHandlers {
         let registry = driver.registry
         installSpeed(into: &table, registry)
         installLimits(into: &table, registry)
-        table.onAsync(RemoteProgram.DomainStartDirtyRateCalc.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainStartDirtyRateCalc.self) { arguments, caller in
             try await startDirtyRate(registry.actor(arguments.dom), arguments, caller.client)
             return .init()
         }
@@ -22,7 +22,6 @@ enum MigrationHandlers {
             throw VirtError(.operationUnsupported, .qemu, "QEMU does not support SEV guest")
         }
         table.on(RemoteProgram.DomainGetLaunchSecurityInfo.self) { arguments, _ in
-            try arguments.flags.checkFlags(ParameterFlags.stringOkay, "qemuDomainGetLaunchSecurityInfo")
             let domain = try registry.snapshot(arguments.dom).current()
             guard domain.launchSecurity == nil else {
                 throw VirtError(.operationUnsupported, .qemu, "launch security of this guest")
@@ -53,18 +52,28 @@ enum MigrationHandlers {
     private static func installSpeed(into table: inout HandlerTable, _ registry: DomainRegistry) {
         table.onAsync(RemoteProgram.DomainMigrateGetMaxSpeed.self) { arguments, _ in
             try arguments.flags.checkFlags(postcopy, "qemuDomainMigrateGetMaxSpeed")
-            let name = arguments.flags & postcopy != 0 ? "max-postcopy-bandwidth" : "max-bandwidth"
-            return .init(bandwidth: try await number(registry.snapshot(arguments.dom), name) / mebibyte)
+            guard arguments.flags & postcopy != 0 else {
+                return .init(bandwidth: try await registry.actor(arguments.dom).migrationSpeed)
+            }
+            let bytes = try await number(registry.snapshot(arguments.dom), "max-postcopy-bandwidth")
+            return .init(bandwidth: bytes / mebibyte)
         }
-        table.onAsync(RemoteProgram.DomainMigrateSetMaxSpeed.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainMigrateSetMaxSpeed.self) { arguments, caller in
             try arguments.flags.checkFlags(postcopy, "qemuDomainMigrateSetMaxSpeed")
             let (bytes, overflow) = arguments.bandwidth.multipliedReportingOverflow(by: mebibyte)
             guard !overflow, bytes <= UInt64(Int64.max) else {
                 throw VirtError(.overflow, .qemu, "bandwidth must be less than 8796093022208")
             }
-            let name = arguments.flags & postcopy != 0 ? "max-postcopy-bandwidth" : "max-bandwidth"
-            try await set(
-                registry.actor(arguments.dom), "virDomainMigrateSetMaxSpeed", name, bytes, caller.client)
+            let actor = try registry.actor(arguments.dom)
+            let api = "virDomainMigrateSetMaxSpeed"
+            if arguments.flags & postcopy != 0 {
+                try await set(actor, api, "max-postcopy-bandwidth", bytes, caller.client)
+            } else {
+                if try registry.snapshot(arguments.dom).isActive {
+                    try await set(actor, api, "max-bandwidth", bytes, caller.client)
+                }
+                await actor.keep(migrationSpeed: arguments.bandwidth)
+            }
             return .init()
         }
     }
@@ -74,7 +83,7 @@ enum MigrationHandlers {
             try arguments.flags.checkFlags(0, "qemuDomainMigrateGetMaxDowntime")
             return .init(downtime: try await number(registry.snapshot(arguments.dom), "downtime-limit"))
         }
-        table.onAsync(RemoteProgram.DomainMigrateSetMaxDowntime.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainMigrateSetMaxDowntime.self) { arguments, caller in
             try arguments.flags.checkFlags(0, "qemuDomainMigrateSetMaxDowntime")
             let actor = try registry.actor(arguments.dom)
             try await set(
@@ -85,7 +94,7 @@ enum MigrationHandlers {
             try arguments.flags.checkFlags(0, "qemuDomainMigrateGetCompressionCache")
             return .init(cacheSize: try await number(registry.snapshot(arguments.dom), "xbzrle-cache-size"))
         }
-        table.onAsync(RemoteProgram.DomainMigrateSetCompressionCache.self) { arguments, caller in
+        table.onChange(RemoteProgram.DomainMigrateSetCompressionCache.self) { arguments, caller in
             try arguments.flags.checkFlags(0, "qemuDomainMigrateSetCompressionCache")
             let actor = try registry.actor(arguments.dom)
             try await set(
@@ -108,6 +117,10 @@ enum MigrationHandlers {
         let words: JSONValue = ["calc-time": .integer(arguments.seconds), "mode": .string(mode)]
         try await actor.tell("virDomainStartDirtyRateCalc", "calc-dirty-rate", words, client)
     }
+}
+
+extension DomainActor {
+    fileprivate func keep(migrationSpeed: UInt64) { self.migrationSpeed = migrationSpeed }
 }
 
 /// VIR_TYPED_PARAM_STRING_OKAY.

@@ -19,9 +19,9 @@ enum MonitorHandlers {
         }
         table.onAsync(QemuProgram.DomainAgentCommand.self) { arguments, _ in
             try arguments.flags.checkFlags(0, "qemuDomainQemuAgentCommand")
-            let (domain, _) = try registry.snapshot(arguments.dom).running()
-            try AgentRules.requireConnected(domain)
-            throw VirtError(.operationUnsupported, .qemu, "guest agent commands")
+            let snapshot = try registry.snapshot(arguments.dom)
+            _ = try snapshot.running()
+            throw AgentRules.refusal(snapshot)
         }
         table.onAsync(QemuProgram.DomainAttach.self) { _, _ in
             throw VirtError(.noSupport, .none, "virDomainQemuAttach")

@@ -14,6 +14,7 @@ enum ProcessorHandlers {
             try pins(registry.snapshot(arguments.dom), arguments)
         }
         table.on(RemoteProgram.DomainGetEmulatorPinInfo.self) { arguments, _ in
+            try arguments.flags.checkFlags(ModificationImpact.mask, "qemuDomainGetEmulatorPinInfo")
             let snapshot = try registry.snapshot(arguments.dom)
             let impact = try ModificationImpact(arguments.flags, snapshot)
             let domain = impact.live ? try snapshot.current() : try snapshot.persistent()
@@ -86,6 +87,7 @@ enum ProcessorHandlers {
     static func pins(
         _ snapshot: DomainSnapshot, _ arguments: RemoteDomainGetVcpuPinInfoArgs
     ) throws -> RemoteDomainGetVcpuPinInfoRet {
+        try arguments.flags.checkFlags(ModificationImpact.mask, "qemuDomainGetVcpuPinInfo")
         let impact = try ModificationImpact(arguments.flags, snapshot)
         let domain = impact.live ? try snapshot.current() : try snapshot.persistent()
         let count = Int32(clamping: min(domain.vcpu.maximum, UInt32(max(0, arguments.ncpumaps))))
@@ -99,6 +101,7 @@ enum ProcessorHandlers {
 
     /// virDomainGetIOThreadInfo: of a guest by its threads, of a definition by its pins.
     static func threads(_ snapshot: DomainSnapshot, _ flags: UInt32) throws -> [RemoteDomainIothreadInfo] {
+        try flags.checkFlags(ModificationImpact.mask, "qemuDomainGetIOThreadInfo")
         let impact = try ModificationImpact(flags, snapshot)
         let length = (ProcessorSet.hostCount + 7) / 8
         if impact.live, let runtime = snapshot.runtime {

@@ -185,7 +185,7 @@ enum StatsHandlers {
     ) throws -> RemoteDomainInterfaceStatsRet {
         let (domain, _) = try snapshot.running()
         guard let index = domain.interfaceIndex(device), let name = domain.devices.interfaces[index].targetDevice else {
-            throw VirtError(.invalidArg, .qemu, "invalid path, '\(device)' is not a known interface")
+            throw VirtError(.invalidArg, .domain, "'\(device)' is not a known interface")
         }
         guard let counts = InterfaceStatistics.read(name)?.swapped else {
             throw VirtError(.internalError, .none, "/proc/net/dev: Interface not found")

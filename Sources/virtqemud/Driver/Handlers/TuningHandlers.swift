@@ -75,8 +75,11 @@ enum TuningHandlers {
             throw VirtError(.invalidArg, .qemu, "Unsupported lifecycle event type or action")
         }
         let action = actions[Int(arguments.action)]
-        guard arguments.type == 2 || action == .destroy || action == .restart else {
-            throw VirtError(.operationUnsupported, .qemu, "Unsupported lifecycle action '\(action.rawValue)'")
+        guard arguments.type == 2 || action != .coredumpDestroy && action != .coredumpRestart else {
+            let event = arguments.type == 0 ? "poweroff" : "reboot"
+            throw VirtError(
+                .configUnsupported, .domain,
+                "Lifecycle event '\(event)' doesn't support '\(action.rawValue)' action")
         }
         try await actor.setAction(arguments.type, action, flags: arguments.flags, client)
     }
@@ -92,6 +95,7 @@ extension DomainActor {
             case 1: domain.onReboot = action
             default: domain.onCrash = action
             }
+            try domain.checkLifecycle()
         }
     }
 }

@@ -97,11 +97,7 @@ extension DomainActor {
         guard runtime != nil else {
             throw VirtError(.operationInvalid, reboots ? .domain : .qemu, "domain is not running")
         }
-        if flags & Way.agent != 0, flags & Way.acpi == 0 {
-            let (domain, _) = try running()
-            try AgentRules.requireConnected(domain)
-            throw VirtError(.operationUnsupported, .qemu, "guest agent commands")
-        }
+        if flags & Way.agent != 0, flags & Way.acpi == 0 { throw AgentRules.refusal(makeSnapshot()) }
         try await withJob(.modify, api, client: client.id) {
             let (domain, _) = try self.running()
             // A guest that restarts on power off is not reset twice.

@@ -9,10 +9,7 @@ extension DomainActor {
     func setVCPUs(_ count: UInt32, flags: UInt32, _ client: ClientHandle) async throws {
         try flags.checkFlags(31, "qemuDomainSetVcpusFlags")
         guard count > 0 else { throw VirtError(.invalidArg, .domain, "Can't set 0 processors for a VM") }
-        if flags & 8 != 0 {
-            let (domain, _) = try running()
-            try AgentRules.requireConnected(domain)
-        }
+        if flags & 8 != 0 { throw AgentRules.refusal(makeSnapshot()) }
         let impact = try ModificationImpact(flags & 3, isActive: runtime != nil, isPersistent: isPersistent)
         if flags & 4 != 0 { return try await setMaximumVCPUs(count, impact, flags & 3, client) }
         if impact.live { try check(count, live, "live") }
@@ -40,6 +37,11 @@ extension DomainActor {
                 .invalidArg, .qemu, "maximum vcpu count of a live domain can't be modified")
         }
         try await change("virDomainSetVcpusFlags", flags: flags, client, guest: { _, _ in }) { domain in
+            let inNodes = domain.cpu?.numa?.cells.reduce(0) { $0 + ($1.cpus?.count ?? 0) } ?? 0
+            guard inNodes <= Int(count) else {
+                throw VirtError(
+                    .invalidArg, .qemu, "Number of CPUs in <numa> exceeds the desired maximum vcpu count")
+            }
             if let topology = domain.cpu?.topology {
                 let total = [topology.dies, topology.cores, topology.threads].reduce(topology.sockets) { $0 &* $1 }
                 guard total == count else {
@@ -93,7 +95,7 @@ extension DomainActor {
             try await self.refreshThreads()
         } definition: { domain in
             guard !domain.iothreadIDs.contains(where: { $0.id == id }) else {
-                throw VirtError(.invalidArg, .qemu, "an IOThread is already using iothread_id '\(id)'")
+                throw VirtError(.invalidArg, .domain, "an IOThread is already using iothread_id '\(id)'")
             }
             domain.iothreadIDs.append(IOThread(id: id, isExplicit: true))
             domain.iothreads = UInt32(clamping: domain.iothreadIDs.count)
@@ -108,7 +110,7 @@ extension DomainActor {
             try await self.refreshThreads()
         } definition: { domain in
             guard domain.iothreadIDs.contains(where: { $0.id == id }) else {
-                throw VirtError(.invalidArg, .qemu, "cannot find IOThread '\(id)' in iothreadids list")
+                throw VirtError(.invalidArg, .domain, "cannot find IOThread '\(id)' in iothreadids list")
             }
             guard !domain.usesThread(id) else {
                 throw VirtError(

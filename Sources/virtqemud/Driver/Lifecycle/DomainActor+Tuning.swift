@@ -32,20 +32,22 @@ extension DomainActor {
 
     /// virDomainPinVcpuFlags.
     func pin(vcpu: UInt32, _ set: ProcessorSet, flags: UInt32, _ client: ClientHandle) async throws {
+        let impact = try impact(flags)
+        func outOfRange(_ kind: String, _ count: UInt32) -> VirtError {
+            VirtError(.invalidArg, .qemu, "vcpu \(vcpu) is out of range of \(kind) cpu count \(count)")
+        }
+        if impact.config, let config, vcpu >= config.vcpu.maximum {
+            throw outOfRange("persistent", config.onlineVCPUs)
+        }
         guard !set.isEmpty else { throw VirtError(.invalidArg, .qemu, "Empty cpu list for pinning") }
+        if impact.live, let live, vcpu >= live.vcpu.maximum { throw outOfRange("live", live.vcpu.maximum) }
         let wanted = set.clamped
-        let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: isPersistent)
         try await change("virDomainPinVcpuFlags", flags: flags, client) { domain, runtime in
             guard runtime.vcpus.indices.contains(Int(vcpu)), let thread = runtime.vcpus[Int(vcpu)].thread else {
-                throw VirtError(
-                    .invalidArg, .qemu, "vcpu \(vcpu) is out of range of live cpu count \(domain.onlineVCPUs)")
+                throw outOfRange("live", domain.vcpu.maximum)
             }
             try runtime.bind(.vcpu(Int(vcpu)), thread, to: wanted)
         } definition: { domain in
-            guard vcpu < domain.vcpu.maximum else {
-                throw VirtError(
-                    .invalidArg, .qemu, "vcpu \(vcpu) is out of range of persistent cpu count \(domain.vcpu.maximum)")
-            }
             domain.cpuTuning.vcpuPins.removeAll { $0.vcpu == vcpu }
             var pin = CPUTuning.VCPUPin()
             pin.vcpu = vcpu
@@ -58,9 +60,9 @@ extension DomainActor {
 
     /// virDomainPinEmulator.
     func pinEmulator(_ set: ProcessorSet, flags: UInt32, _ client: ClientHandle) async throws {
+        let impact = try impact(flags)
         guard !set.isEmpty else { throw VirtError(.invalidArg, .qemu, "Empty cpu list for pinning") }
         let wanted = set.clamped
-        let impact = try ModificationImpact(flags, isActive: runtime != nil, isPersistent: isPersistent)
         try await change("virDomainPinEmulator", flags: flags, client) { _, runtime in
             try runtime.bind(.emulator, runtime.pid, to: wanted)
         } definition: { domain in

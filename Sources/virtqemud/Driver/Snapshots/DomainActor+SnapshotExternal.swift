@@ -33,9 +33,7 @@ extension DomainActor {
 
     /// The agent would have to freeze the guest's file systems.
     private func freezeFileSystems() throws {
-        let (domain, _) = try running()
-        try AgentRules.requireConnected(domain)
-        throw VirtError(.operationUnsupported, .qemu, "guest agent commands")
+        throw AgentRules.refusal(makeSnapshot())
     }
 
     private func writeMemory(_ snapshot: inout Snapshot, to file: String, wasRunning: Bool) async throws {

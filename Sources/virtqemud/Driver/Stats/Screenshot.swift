@@ -65,7 +65,7 @@ extension DomainActor {
     }
 
     /// An empty file that QEMU may write.
-    private func temporaryFile(_ template: String) throws(VirtError) -> String {
+    func temporaryFile(_ template: String) throws(VirtError) -> String {
         var bytes = Array(template.utf8CString)
         let descriptor = unsafe mkstemp(&bytes)
         guard descriptor >= 0 else { throw .system(errno, .qemu, "mkstemp(\"\(template)\") failed") }

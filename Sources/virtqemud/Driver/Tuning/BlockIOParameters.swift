@@ -64,14 +64,14 @@ enum BlockIOParameter: String, CaseIterable, Sendable {
             let parts = text.split(separator: ",", omittingEmptySubsequences: false)
             guard parts.count.isMultiple(of: 2) else {
                 throw VirtError(
-                    .invalidArg, .none, "unable to parse blkio device '\(name.rawValue)' '\(text)'")
+                    .invalidArg, .domain, "unable to parse blkio device '\(name.rawValue)' '\(text)'")
             }
             var list: [(path: String, number: UInt64)] = []
             for index in stride(from: 0, to: parts.count, by: 2) {
                 let limit = name == .readBytes || name == .writeBytes ? UInt64.max : UInt64(UInt32.max)
                 guard let number = UInt64(parts[index + 1]), number <= limit else {
                     throw VirtError(
-                        .invalidArg, .none,
+                        .invalidArg, .domain,
                         "invalid value '\(parts[index + 1])' for parameter '\(name.rawValue)' of device "
                             + "'\(parts[index])'")
                 }
@@ -122,7 +122,9 @@ enum BlockIOParameter: String, CaseIterable, Sendable {
     static func install(into table: inout HandlerTable, _ registry: DomainRegistry) {
         table.on(RemoteProgram.DomainGetBlkioParameters.self) { arguments, _ in
             let snapshot = try registry.snapshot(arguments.dom)
-            let tuning = try TuningParameters.definition(snapshot, arguments.flags).blockIOTuning
+            let tuning = try TuningParameters.definition(
+                snapshot, arguments.flags, "qemuDomainGetBlkioParameters"
+            ).blockIOTuning
             var weight = tuning.weight ?? 0
             if try ModificationImpact(arguments.flags & ModificationImpact.mask, snapshot).live {
                 weight = try snapshot.running().1.requireCgroup(.blkio, "blkio").group.weight()

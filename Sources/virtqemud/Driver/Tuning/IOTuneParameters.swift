@@ -68,7 +68,7 @@ enum IOTuneParameters {
             guard value <= 1_000_000_000_000_000 else {
                 throw VirtError(
                     .argumentUnsupported, .qemu,
-                    "block I/O throttle limit must be no more than 1000000000000000 using QEMU")
+                    "block I/O throttle limit value must be no more than 1000000000000000")
             }
             tune[keyPath: field.path] = value == 0 ? nil : value
         }
@@ -87,6 +87,27 @@ enum IOTuneParameters {
         ]
         for (name, limits) in pairs where limits.total != nil && (limits.read != nil || limits.write != nil) {
             throw VirtError(.invalidArg, .qemu, "total and read/write of \(name) cannot be set at the same time")
+        }
+    }
+
+    /// What a guest's limits must obey besides.
+    static func checkBursts(_ tune: IOTune) throws(VirtError) {
+        let pairs: [(String, UInt64?, UInt64?)] = [
+            ("total_bytes_sec", tune.bytes.total, tune.bytesMaximum.total),
+            ("read_bytes_sec", tune.bytes.read, tune.bytesMaximum.read),
+            ("write_bytes_sec", tune.bytes.write, tune.bytesMaximum.write),
+            ("total_iops_sec", tune.iops.total, tune.iopsMaximum.total),
+            ("read_iops_sec", tune.iops.read, tune.iopsMaximum.read),
+            ("write_iops_sec", tune.iops.write, tune.iopsMaximum.write),
+        ]
+        for case (let name, let limit, let burst?) in pairs {
+            guard let limit else {
+                throw VirtError(.configUnsupported, .qemu, "cannot reset '\(name)' when '\(name)_max' is set")
+            }
+            guard burst >= limit else {
+                throw VirtError(
+                    .configUnsupported, .qemu, "value '\(name)_max' cannot be smaller than '\(name)'")
+            }
         }
     }
 

@@ -8,7 +8,9 @@ import VirtWire
 enum MemoryParameters {
     static func install(into table: inout HandlerTable, _ registry: DomainRegistry) {
         table.on(RemoteProgram.DomainGetMemoryParameters.self) { arguments, _ in
-            let tuning = try TuningParameters.definition(registry.snapshot(arguments.dom), arguments.flags).memoryTuning
+            let tuning = try TuningParameters.definition(
+                registry.snapshot(arguments.dom), arguments.flags, "qemuDomainGetMemoryParameters"
+            ).memoryTuning
             let list = [
                 TypedParameter("hard_limit", .ullong(tuning.hardLimit ?? Cgroup.unlimited)),
                 TypedParameter("soft_limit", .ullong(tuning.softLimit ?? Cgroup.unlimited)),
@@ -66,7 +68,7 @@ extension MemoryTuning {
         guard changed.contains(where: { $0.field != "soft_limit" }) else { return }
         guard hardLimit ?? Cgroup.unlimited <= swapHardLimit ?? Cgroup.unlimited else {
             throw VirtError(
-                .invalidArg, .none,
+                .invalidArg, .domain,
                 "memory hard_limit tunable value must be lower than or equal to swap_hard_limit")
         }
     }

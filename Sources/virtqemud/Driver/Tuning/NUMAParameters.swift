@@ -8,7 +8,9 @@ import VirtWire
 enum NUMAParameters {
     static func install(into table: inout HandlerTable, _ registry: DomainRegistry) {
         table.on(RemoteProgram.DomainGetNumaParameters.self) { arguments, _ in
-            let tuning = try TuningParameters.definition(registry.snapshot(arguments.dom), arguments.flags).numaTuning
+            let tuning = try TuningParameters.definition(
+                registry.snapshot(arguments.dom), arguments.flags, "qemuDomainGetNumaParameters", isOne: true
+            ).numaTuning
             let mode = NUMATuning.Mode.numbered.firstIndex(of: tuning.mode ?? .strict) ?? 0
             let list = [
                 TypedParameter("numa_mode", .int(Int32(mode))),
@@ -68,7 +70,8 @@ extension NUMATuning {
             }
             mode = Mode.numbered[Int(value)]
         case ("numa_nodeset", .string(let text)):
-            guard let set = BitSet(parsing: text), !set.isEmpty else {
+            guard let set = BitSet(parsing: text), !text.isEmpty else { throw BitSet.parseFailure(text) }
+            guard !set.isEmpty else {
                 throw VirtError(.operationInvalid, .qemu, "Invalid nodeset of 'numatune': \(text)")
             }
             nodeset = set

@@ -150,8 +150,10 @@ enum SchedulerParameter: String, CaseIterable, Sendable {
     }
 
     private static func read(_ snapshot: DomainSnapshot, _ flags: UInt32) throws -> [TypedParameter] {
+        let function = "qemuDomainGetSchedulerParametersFlags"
+        try flags.checkFlags(ParameterFlags.mask, function)
         guard try ModificationImpact(flags & ModificationImpact.mask, snapshot).live else {
-            let tuning = try TuningParameters.definition(snapshot, flags).cpuTuning
+            let tuning = try TuningParameters.definition(snapshot, flags, function).cpuTuning
             return allCases.map { $0.value(in: tuning) }
         }
         let (_, runtime) = try snapshot.running()

@@ -107,7 +107,7 @@ struct DomainValidation {
     private func validate<Device: GuestDevice>(_ device: Device?) throws(VirtError) { try device?.validate(self) }
 
     func validateDomain() throws {
-        try checkLifecycle()
+        try domain.checkLifecycle()
         try emulator.checkMachine(of: domain)
         try checkDuplicates()
         try domain.os.validate(self)

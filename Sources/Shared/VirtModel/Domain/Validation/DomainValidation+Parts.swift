@@ -1,4 +1,4 @@
-import VirtCore
+package import VirtCore
 import VirtXML
 
 /// What parts of the guest say of each other.
@@ -27,17 +27,23 @@ extension DomainValidation {
                 "cannot use/hotplug a memory device when domain 'maxMemory' is not defined", .qemu)
         }
     }
+}
 
+extension Domain {
     /// What QEMU's guests can do when they end.
-    func checkLifecycle() throws(VirtError) {
-        for action in [domain.onReboot, domain.onPoweroff, domain.onCrash] where action == .renameRestart {
+    package func checkLifecycle() throws(VirtError) {
+        for action in [onReboot, onPoweroff, onCrash] where action == .renameRestart {
             throw VirtError.unsupported(
                 "qemu driver doesn't support the 'rename-restart' action for 'on_reboot'/'on_poweroff'/'on_crash'",
                 .qemu)
         }
-        for action in [domain.onReboot, domain.onPoweroff] where action == .preserve {
+        for action in [onReboot, onPoweroff] where action == .preserve {
             throw VirtError.unsupported(
                 "qemu driver doesn't support the 'preserve' action for 'on_reboot'/'on_poweroff'", .qemu)
+        }
+        if onReboot == .destroy, onPoweroff == .restart {
+            throw VirtError.unsupported(
+                "qemu driver doesn't support 'onReboot' set to 'destroy and 'onPoweroff' set to 'reboot'", .qemu)
         }
     }
 }
