@@ -150,3 +150,41 @@ def test_metadata(swarm):
     got = domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, "http://k/1", 2)
     expect(got == given, f"{got} instead of {given}")
     domain.undefine()
+
+
+def test_documents_against_schemas(swarm):
+    """Documents that clients want to have checked: what a schema does not know is an error then, and only then."""
+    connection = libvirt.open("qemu:///system")
+    text = "<network><name>checked</name>{}<ip address='10.9.7.1' netmask='255.255.255.0'/></network>"
+    pool_text = "<pool type='dir'><name>checked</name><target><path>/run/checked</path></target>{}</pool>"
+    volume_text = "<volume><name>{}</name><capacity>1</capacity>{}</volume>"
+    port_text = """<networkport><uuid>5a1d2b9c-1b2a-4c3d-8e4f-0123456789a2</uuid><owner><name>a</name><uuid>5a1d2b9c-1b2a-4c3d-8e4f-0123456789a1</uuid></owner>
+<mac address='52:54:00:11:22:33'/>{}</networkport>"""
+    os.makedirs("/run/checked", exist_ok=True)
+    network = connection.networkDefineXMLFlags(text.format("<bogus/>"), 0)
+    network.create()
+    pool = connection.storagePoolDefineXML(pool_text.format("<bogus/>"), 0)
+    pool.create()
+    source = pool.createXML(volume_text.format("one", "<bogus/>"), 0)
+    try:
+        check(connection, [
+            ("networkDefineXMLFlags", (text.format("<bogus/>"), 1), (92, 5, "schemas/network.rng")),
+            ("networkCreateXMLFlags", (text.format("<bogus/>"), 1), (92, 5, "schemas/network.rng")),
+            ("networkDefineXMLFlags", ("<domain/>", 1), (27, 5, "expecting root element of 'network', not 'domain'")),
+            ("storagePoolDefineXML", (pool_text.format("<bogus/>"), 1), (92, 5, "schemas/storagepool.rng")),
+            ("storagePoolDefineXML", ("bogus", 1), (35, 18, "(storage_pool_definition):1: Start tag expected")),
+            ("defineXMLFlags", ("<network/>", 1), (27, 5, "expecting root element of 'domain', not 'network'")),
+            ("createXML", ("bogus", 8), (8, 10, "unsupported flags (0x8) in function qemuDomainCreateXML")),
+        ])
+        check(pool, [
+            ("createXML", (volume_text.format("two", "<bogus/>"), 4), (92, 5, "schemas/storagevol.rng")),
+            ("createXMLFrom", (volume_text.format("two", "<bogus/>"), source, 4), (92, 5, "schemas/storagevol.rng")),
+        ])
+        check(network, [("portCreateXML", (port_text.format("<bogus/>"), 2), (92, 5, "schemas/networkport.rng"))])
+        network.portCreateXML(port_text.format(""), 2)
+    finally:
+        network.destroy()
+        network.undefine()
+        source.delete()
+        pool.destroy()
+        pool.undefine()

@@ -23,6 +23,16 @@ package import VirtCore
         return schema
     }
 
+    /// Checks a document against one of the schemas that come with libvirt's client library. Blocks.
+    ///
+    /// - Throws: VIR_ERR_XML_INVALID_SCHEMA, or what parsing throws.
+    package static func check(
+        _ text: String, _ schema: String, root: String, name: String, domain: VirtError.Domain
+    ) throws(VirtError) {
+        let document = try XMLDocument.root(root, of: text.utf8, name: name, domain: domain).document
+        try at("/usr/share/libvirt/schemas/\(schema).rng").validate(document)
+    }
+
     private init(_ path: String) throws(VirtError) {
         xmlInitParser()
         let failure = SchemaErrors()

@@ -36,6 +36,7 @@ extension NetworkHandlers {
         }
         table.onAsync(RemoteProgram.NetworkPortCreateXml.self) { arguments, _ in
             try Self.check(arguments.flags, allowed: 3, "networkPortCreateXML")
+            if arguments.flags & 2 != 0 { try await Self.validate(arguments.xml, "networkport") }
             let network = arguments.network
             let port = try await service.createPort(
                 network.uuid, network.name, arguments.xml, isReclaimed: arguments.flags & 1 != 0)

@@ -1,8 +1,10 @@
 import NetworkLeases
 import VirtCore
 import VirtModel
+import VirtOS
 import VirtRPC
 import VirtWire
+import VirtXML
 
 /// The procedures NETWORK_*: between the wire's structures and the service.
 struct NetworkHandlers: Sendable {
@@ -39,6 +41,13 @@ struct NetworkHandlers: Sendable {
         throw VirtError(
             code: .invalidArg, domain: .network,
             verbatim: "unsupported flags (0x\(String(extra, radix: 16))) in function \(function)")
+    }
+
+    /// Checks a document as clients ask for; the schema has its root's name.
+    static func validate(_ xml: String, _ root: String) async throws {
+        try await BlockingPool.shared.run {
+            try XMLSchema.check(xml, root, root: root, name: "\(root)_definition", domain: .network)
+        }
     }
 
     // MARK: Lists
@@ -125,6 +134,7 @@ struct NetworkHandlers: Sendable {
         }
         table.onAsync(RemoteProgram.NetworkDefineXmlFlags.self) { arguments, _ in
             try Self.check(arguments.flags, allowed: 1, "networkDefineXMLFlags")
+            if arguments.flags & 1 != 0 { try await Self.validate(arguments.xml, "network") }
             return RemoteNetworkDefineXmlFlagsRet(net: Self.wire(try await service.define(arguments.xml)))
         }
         table.onAsync(RemoteProgram.NetworkCreateXml.self) { arguments, _ in
@@ -132,6 +142,7 @@ struct NetworkHandlers: Sendable {
         }
         table.onAsync(RemoteProgram.NetworkCreateXmlFlags.self) { arguments, _ in
             try Self.check(arguments.flags, allowed: 1, "networkCreateXMLFlags")
+            if arguments.flags & 1 != 0 { try await Self.validate(arguments.xml, "network") }
             return RemoteNetworkCreateXmlFlagsRet(net: Self.wire(try await service.create(arguments.xml)))
         }
         table.onAsync(RemoteProgram.NetworkUndefine.self) { arguments, _ in

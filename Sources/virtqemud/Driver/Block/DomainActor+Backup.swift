@@ -24,7 +24,7 @@ extension DomainActor {
     /// virDomainBackupBegin.
     func beginBackup(_ xml: String, checkpoint: String?, flags: UInt32, _ client: ClientHandle) async throws {
         try flags.checkFlags(BackupJob.reuseExternal, "qemuBackupBegin")
-        try await SchemaValidation.check(xml, schema: "domainbackup.rng")
+        try await SchemaValidation.check(xml, schema: "domainbackup")
         let document = try DomainBackup.parse(xml)
         var wanted: DomainCheckpoint?
         if let checkpoint { wanted = try await readCheckpoint(new: checkpoint) }

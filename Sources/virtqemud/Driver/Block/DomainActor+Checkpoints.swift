@@ -40,7 +40,7 @@ extension DomainActor {
     }
 
     func readCheckpoint(new xml: String) async throws -> DomainCheckpoint {
-        try await SchemaValidation.check(xml, schema: "domaincheckpoint.rng")
+        try await SchemaValidation.check(xml, schema: "domaincheckpoint")
         let checkpoint = try DomainCheckpoint.parse(new: xml, now: WallClock.seconds)
         try Self.checkName(checkpoint)
         return checkpoint
@@ -102,7 +102,7 @@ extension DomainActor {
     // MARK: Redefining
 
     private func redefineCheckpoint(_ xml: String, validates: Bool, _ client: ClientHandle) async throws -> String {
-        try await SchemaValidation.check(xml, schema: "domaincheckpoint.rng")
+        try await SchemaValidation.check(xml, schema: "domaincheckpoint")
         var checkpoint = try DomainCheckpoint.parse(existing: xml.utf8)
         try Self.checkName(checkpoint)
         if var domain = checkpoint.domain {

@@ -12,7 +12,7 @@ extension QEMUDriver {
 
     /// Reads a definition and fills in what it leaves open. Its name, UUID, devices and addresses are then settled.
     func readDefinition(_ xml: String, validating: Bool = false) async throws -> Domain {
-        if validating { try await SchemaValidation.check(xml, schema: "domain.rng") }
+        if validating { try await SchemaValidation.check(xml, schema: "domain") }
         guard xml.utf8.count > Self.smallDocument else { return try await read(xml) }
         // No loop is held up by what is large.
         return try await withTaskExecutorPreference(globalConcurrentExecutor) { try await read(xml) }
@@ -118,12 +118,10 @@ final class CompletionContexts: Sendable {
 
 /// VIR_DOMAIN_DEFINE_VALIDATE: documents against the RELAX NG schemas that come with libvirt's client library.
 enum SchemaValidation {
-    static let directory = "/usr/share/libvirt/schemas"
-
+    /// The schema has the name of the document's root.
     static func check(_ xml: String, schema: String) async throws {
         try await BlockingPool.shared.run {
-            let document = try XMLDocument.parse(xml, name: "domain_definition", domain: .domain)
-            try XMLSchema.at("\(directory)/\(schema)").validate(document)
+            try XMLSchema.check(xml, schema, root: schema, name: "domain_definition", domain: .domain)
         }
     }
 }

@@ -22,7 +22,7 @@ extension QEMUDriver {
 
     /// virDomainCreateXML: a guest without a persistent definition (or the one that is there, with another definition).
     func createTransient(_ xml: String, flags: UInt32, _ client: ClientHandle) async throws -> RemoteNonnullDomain {
-        try flags.checkFlags(StartFlags.known, "qemuDomainCreateXML")
+        try flags.checkFlags(StartFlags.knownAtCreation, "qemuDomainCreateXML")
         let domain = try await readDefinition(xml, validating: flags & StartFlags.validate != 0)
         switch try registry.match(name: domain.name, uuid: domain.identity) {
         case .existing(let actor):

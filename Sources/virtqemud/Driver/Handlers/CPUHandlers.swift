@@ -138,7 +138,7 @@ enum CPUHandlers {
     private static func read(_ xml: String, _ flags: UInt32) async throws -> CPUDocument {
         if flags & validates != 0 {
             _ = try CPUDocument.root(xml)
-            try await SchemaValidation.check(xml, schema: "cpu.rng")
+            try await SchemaValidation.check(xml, schema: "cpu")
         }
         return try CPUDocument(xml)
     }

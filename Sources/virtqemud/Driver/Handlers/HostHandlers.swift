@@ -33,7 +33,7 @@ enum HostHandlers {
                 threads: Int32(clamping: shape.threads))
         }
         table.onAsync(RemoteProgram.NodeGetCpuMap.self) { arguments, _ in
-            try arguments.flags.checkFlags(0, "nodeGetCPUMap")
+            try arguments.flags.checkFlags(0, "virHostCPUGetMap", domain: .none)
             let (present, online) = try await BlockingPool.shared.run {
                 (SysFile.list("/sys/devices/system/cpu/present"), SysFile.list("/sys/devices/system/cpu/online"))
             }
@@ -45,7 +45,7 @@ enum HostHandlers {
                 online: arguments.needOnline != 0 ? UInt32(clamping: online.count) : 0, ret: Int32(clamping: count))
         }
         table.onAsync(RemoteProgram.NodeGetCpuStats.self) { arguments, _ in
-            try arguments.flags.checkFlags(0, "virHostCPUGetStats")
+            try arguments.flags.checkFlags(0, "virHostCPUGetStats", domain: .none)
             let stats = try await BlockingPool.shared.run { try HostStatistics.processor(arguments.cpuNum) }
             guard arguments.nparams > 0 else { return .init(params: [], nparams: Int32(stats.count)) }
             let shown = stats.prefix(Int(arguments.nparams))
@@ -70,7 +70,7 @@ enum HostHandlers {
 
     private static func installMemory(into table: inout HandlerTable) {
         table.onAsync(RemoteProgram.NodeGetMemoryStats.self) { arguments, _ in
-            try arguments.flags.checkFlags(0, "virHostMemGetStats")
+            try arguments.flags.checkFlags(0, "virHostMemGetStats", domain: .none)
             let stats = try await BlockingPool.shared.run { try HostStatistics.memory(arguments.cellNum) }
             guard arguments.nparams > 0 else { return .init(params: [], nparams: Int32(stats.count)) }
             let shown = stats.prefix(Int(arguments.nparams))
@@ -91,7 +91,7 @@ enum HostHandlers {
         }
         table.onAsync(RemoteProgram.NodeGetMemoryParameters.self) { arguments, _ in
             // VIR_TYPED_PARAM_STRING_OKAY
-            try arguments.flags.checkFlags(4, "virHostMemGetParameters")
+            try arguments.flags.checkFlags(4, "virHostMemGetParameters", domain: .none)
             let all = try await BlockingPool.shared.run { HostStatistics.sharedMemory() }
             guard arguments.nparams > 0 else { return .init(params: [], nparams: Int32(all.count)) }
             let shown = Array(all.prefix(Int(arguments.nparams)))
@@ -152,7 +152,8 @@ enum HostHandlers {
             for (size, count) in zip(arguments.pageSizes, arguments.pageCounts) {
                 let path = "\(directory)/hugepages-\(size)kB/nr_hugepages"
                 guard let old: UInt64 = SysFile.number(path) else {
-                    throw VirtError(.operationFailed, .none, "page size \(size) is not available")
+                    let place = start < 0 ? "" : " on node \(start)"
+                    throw VirtError(.operationFailed, .none, "page size \(size) is not available\(place)")
                 }
                 // VIR_NODE_ALLOC_PAGES_SET gives the number, without it pages are added.
                 let (sum, overflow) = old.addingReportingOverflow(count)

@@ -19,7 +19,7 @@ enum HostStatistics {
                 ("idle", nanoseconds(values[3])), ("iowait", nanoseconds(values[4])),
             ]
         }
-        throw VirtError(.invalidArg, .none, "Invalid cpuNum in virHostCPUGetStatsLinux")
+        throw VirtError(code: .invalidArg, domain: .none, verbatim: "Invalid cpuNum in virHostCPUGetStatsLinux")
     }
 
     /// KiB of a node's memory, or of all (-1).
@@ -27,8 +27,8 @@ enum HostStatistics {
         let path = cell < 0 ? "/proc/meminfo" : "/sys/devices/system/node/node\(cell)/meminfo"
         guard let text = SysFile.text(path) else {
             throw VirtError(
-                .invalidArg, .none,
-                "cellNum in virHostMemGetStatsLinux must be less than or equal to "
+                code: .invalidArg, domain: .none,
+                verbatim: "cellNum in virHostMemGetStats must be less than or equal to "
                     + "\(SysFile.list("/sys/devices/system/node/online").max() ?? 0)")
         }
         let fields = [("total", "MemTotal"), ("free", "MemFree"), ("buffers", "Buffers"), ("cached", "Cached")]

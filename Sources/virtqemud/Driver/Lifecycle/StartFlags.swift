@@ -7,4 +7,6 @@ enum StartFlags {
     static let validate: UInt32 = 16
     static let resetNVRAM: UInt32 = 32
     static let known: UInt32 = 63
+    /// Those of virDomainCreateXML.
+    static let knownAtCreation: UInt32 = paused | autodestroy | validate | resetNVRAM
 }

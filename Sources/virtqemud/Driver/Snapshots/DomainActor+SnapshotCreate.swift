@@ -15,7 +15,7 @@ extension DomainActor {
         guard isPersistent || !flags.halts else {
             throw VirtError(.operationInvalid, .qemu, "cannot halt after transient domain snapshot")
         }
-        if flags.isValidated { try await SchemaValidation.check(xml, schema: "domainsnapshot.rng") }
+        if flags.isValidated { try await SchemaValidation.check(xml, schema: "domainsnapshot") }
         let options = Snapshot.ParseOptions(
             isRedefinition: flags.isRedefinition, isOffline: flags.isDiskOnly || runtime == nil)
         var snapshot = try Snapshot.parse(xml.utf8, options)

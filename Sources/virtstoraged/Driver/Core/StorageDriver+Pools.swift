@@ -15,6 +15,7 @@ extension StorageDriver {
     /// STORAGE_POOL_DEFINE_XML
     func define(_ xml: String, flags: UInt32) async throws -> PoolObject {
         try StorageFlag.check(flags, allowed: Flag.validate, "storagePoolDefineXML")
+        if flags & Flag.validate != 0 { try await Self.validate(xml, "storagepool", root: "pool") }
         let definition = try StoragePool.parse(Array(xml.utf8))
         _ = try backends.backend(definition.type)
         return try await definitions.run {

@@ -1,6 +1,7 @@
 import VirtCore
 import VirtModel
 import VirtOS
+import VirtXML
 
 // What makes and changes volumes.
 extension StorageDriver {
@@ -10,12 +11,24 @@ extension StorageDriver {
         try StorageFlag.check(flags, allowed: known, "storageVolCreateXML")
         let state = pool.snapshot
         try state.requireActive()
+        try await Self.validateVolume(xml, flags)
         let volume = try StorageVolume.parse(Array(xml.utf8), .neededWithoutBacking)
         let backend = try backends.backend(state.definition.type)
         let placed = try await reserve(pool, volume.withAllocation) {
             VirtError(.storageVolExist, .storage, "'\(volume.name)'")
         }
         return try await make(pool, placed) { try await backend.create(placed, in: $0, flags: flags) }
+    }
+
+    private static func validateVolume(_ xml: String, _ flags: UInt32) async throws {
+        if flags & StorageFlag.createValidate != 0 { try await validate(xml, "storagevol", root: "volume") }
+    }
+
+    /// Checks a document as clients ask for.
+    static func validate(_ xml: String, _ schema: String, root: String) async throws {
+        try await BlockingPool.shared.run {
+            try XMLSchema.check(xml, schema, root: root, name: "storage_\(root)_definition", domain: .storage)
+        }
     }
 
     /// STORAGE_VOL_CREATE_XML_FROM
@@ -27,6 +40,7 @@ extension StorageDriver {
         try StorageFlag.check(flags, allowed: known, "storageVolCreateXMLFrom")
         try pool.snapshot.requireActive()
         try source.pool.snapshot.requireActive()
+        try await Self.validateVolume(xml, flags)
         let origin = try source.pool.snapshot.volume(source.name)
         var volume = try StorageVolume.parse(Array(xml.utf8), .optional)
         try origin.requireBuilt()
