@@ -5,7 +5,7 @@
 set -euo pipefail
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
-version=6
+version=7
 if [ "$(cat "$out/version" 2>/dev/null)" = "$version" ] && [ -s "$out/vmlinuz" ] && [ -s "$out/initrd.gz" ]; then exit 0; fi
 
 echo "building the guest in $out"
@@ -54,6 +54,8 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 for pass in 1 2; do for module in /mod/*; do insmod "$module" 2>/dev/null; done; done
 ip link set lo up
+# What is typed is answered, not echoed: an echo would cut into the lines.
+stty -echo 2>/dev/null
 echo "GUEST-UP $(cut -d ' ' -f 1 /proc/uptime)"
 for disk in /sys/block/vd? /sys/block/sd?; do
     [ -e "$disk" ] && echo "GUEST-DISK $(basename "$disk") $(cat "$disk/size")"
