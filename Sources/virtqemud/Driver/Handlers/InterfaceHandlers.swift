@@ -68,6 +68,7 @@ extension Interface {
         }
     }
 
+    /// libvirt's text, which clients know: there is no such device to shape.
     fileprivate var bandwidthError: VirtError {
         VirtError(
             .configUnsupported, .qemu,

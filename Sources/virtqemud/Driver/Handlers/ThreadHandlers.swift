@@ -194,7 +194,7 @@ extension Domain {
         guard !set.contains(0), let first = set.members.first else {
             throw VirtError(.invalidArg, .qemu, "vCPU '0' can't be modified")
         }
-        for number in first..<vcpu.maximum
+        for number in first..<max(first, min(vcpu.maximum, 16384))
         where !set.contains(number) && isOnline(number) && !isHotpluggable(number) {
             throw VirtError(
                 .invalidArg, .qemu,
